@@ -1,0 +1,1 @@
+"""A model on disk and in memory: open, index, check, infer shapes, summarise, read values, save."""

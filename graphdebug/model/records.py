@@ -1,0 +1,132 @@
+"""Plain records about a model that travel between processes and into the workspace as JSON (msgspec)."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from graphdebug.model.refs import MAIN_GRAPH
+
+Dim = int | str | None
+"""One dimension: a length, a symbolic name, or None when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelLocation:
+    """Where a model lies: everything another process needs to open it again.
+
+    ``path`` is the model file; relative external data is resolved against ``path``'s folder.
+    ``skeleton`` is a copy of the model whose large payloads refer into ``path`` (empty: make it from ``path``).
+    """
+
+    path: str
+    skeleton: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueType:
+    """The type of a value. ``shape`` is None when the rank is unknown.
+
+    ``kind`` is ``tensor``, ``sparse_tensor``, ``sequence``, ``optional``, ``map`` or ``unknown``;
+    ``dtype`` is the ONNX element type in lower case (``float``, ``float16``, ``int64``, ``string``…), of the
+    innermost tensor for containers, and ``""`` when unknown.
+    """
+
+    dtype: str = ""
+    shape: tuple[Dim, ...] | None = None
+    kind: str = "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class ValueInfo:
+    """A named value with its type."""
+
+    name: str
+    type: ValueType = ValueType()
+
+
+class Severity(StrEnum):
+    """How bad a finding is: error (will not run), warning (may not run or is wrong), info (worth knowing)."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem with its place and a plain sentence. ``code`` is stable and kebab-case (``graph-cycle``)."""
+
+    severity: Severity
+    code: str
+    message: str
+    graph: str = MAIN_GRAPH
+    node: int | None = None
+    tensor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InitializerInfo:
+    """An initializer: ``bytes`` is the size of its values as stored."""
+
+    graph: str
+    name: str
+    type: ValueType
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInfo:
+    """A graph of the model: main, nested or a function's body. ``title`` is for people."""
+
+    path: str
+    title: str
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """What one sees at once. ``macs`` counts multiply-accumulates; ``macs_unknown`` the nodes left out of it."""
+
+    ir_version: int
+    opsets: tuple[tuple[str, int], ...]
+    producer: str
+    graph_name: str
+    doc_string: str
+    metadata: tuple[tuple[str, str], ...]
+    inputs: tuple[ValueInfo, ...]
+    outputs: tuple[ValueInfo, ...]
+    ops: tuple[tuple[str, int], ...]
+    """(``op`` or ``domain::op``, count), most frequent first, all graphs and functions."""
+    parameters: int
+    bytes_by_dtype: tuple[tuple[str, int, int], ...]
+    """(dtype, elements, bytes) of all initializers."""
+    macs: int
+    macs_unknown: int
+    largest: tuple[InitializerInfo, ...]
+    graphs: tuple[GraphInfo, ...]
+    custom_domains: tuple[str, ...]
+    nodes: int
+    file_bytes: int
+    external_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """The outcome of opening a model: kept in the workspace, shown even when the model is broken."""
+
+    summary: ModelSummary
+    findings: tuple[Finding, ...] = ()
+    files: tuple[str, ...] = ()
+    """Names of all files the model consists of, the model file first, relative to its folder."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """Open a model: walk, parse, check, infer shapes, summarise. Written beside the result:
+
+    ``skeleton.onnx`` (see ModelLocation) and ``types.json`` (graph path → list of ValueInfo, inferred).
+    """
+
+    path: str
+    infer_shapes: bool = True
+    extra: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The browser app: Streamlit helpers and the graph view component."""
