@@ -11,7 +11,8 @@ class InputFeed:
 
     ``kind``: ``random`` (``distribution`` normal | uniform, ``low``/``high`` as mean/std or range; integers draw from
     [low, high)), ``constant`` (``value``), ``ramp``, ``file`` (``path``: .npy, an .npz with ``member``, a .pb
-    TensorProto/SequenceProto/OptionalProto) or ``image`` (``path``, ``layout`` NCHW | NHWC, ``mean``, ``std``, ``scale``).
+    TensorProto/SequenceProto/OptionalProto) or ``image`` (``path``, ``layout`` NCHW | NHWC,
+    ``mean``, ``std``, ``scale``).
     """
 
     kind: str = "random"
@@ -66,7 +67,8 @@ class TensorStatistics:
 class TensorRow:
     """One tapped tensor. ``type`` is what came out, ``node`` the producing node's index (None: a graph input).
 
-    ``stored`` is the member's name in the run's ``tensors.npz``, empty when the value is not an array (``note`` says why).
+    ``stored`` is the member's name in the run's ``tensors.npz``, empty when the value is not an array (``note`` says
+    why).
     """
 
     name: str
