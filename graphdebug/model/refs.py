@@ -7,6 +7,8 @@ A *graph path* names one graph of a model as a string that fits into a URL:
   ``"12.body/3.else_branch"`` is one level further down;
 * ``"fn:domain:name:overload"`` is the body of a model-local function (``/12.then_branch`` may follow).
 
+Where a name from the file holds ``%``, ``/`` or ``:``, these are written ``%25``, ``%2F`` and ``%3A``.
+
 Nodes are referred to by their index in the graph's node list: names may be empty or not unique.
 """
 
@@ -33,13 +35,13 @@ class TensorRef:
 
 def child_path(parent: str, node_index: int, attribute: str) -> str:
     """Return the path of the graph held by ``attribute`` of node ``node_index`` in graph ``parent``."""
-    step = f"{node_index}.{attribute}"
+    step = f"{node_index}.{_quoted(attribute)}"
     return f"{parent}/{step}" if parent else step
 
 
 def function_path(domain: str, name: str, overload: str = "") -> str:
     """Return the path of a model-local function's body."""
-    return f"fn:{domain}:{name}:{overload}"
+    return ":".join(("fn", _quoted(domain), _quoted(name), _quoted(overload)))
 
 
 def parent_path(path: str) -> str | None:
@@ -47,3 +49,7 @@ def parent_path(path: str) -> str | None:
     if not path or (path.startswith("fn:") and "/" not in path):
         return None
     return path.rpartition("/")[0]
+
+
+def _quoted(name: str) -> str:
+    return name.replace("%", "%25").replace("/", "%2F").replace(":", "%3A")

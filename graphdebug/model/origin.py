@@ -1,0 +1,80 @@
+"""Where a node comes from: the module scope and source line an exporter left behind.
+
+The dynamo exporter writes ``pkg.torch.onnx.*`` metadata on each node; older exporters only leave paths in names.
+"""
+
+import re
+from dataclasses import dataclass
+
+import onnx
+
+_PREFIX = "pkg.torch.onnx."
+_QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
+_FRAME = re.compile(r'File "([^"\n]*)", line (\d+)')
+_LIBRARY = "/torch/"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """``scope``: the modules around a node, outermost first, each relative to the one before (``layer1``, ``0``,
+    ``conv1``): joined with dots they are the module's name in PyTorch. ``classes``: the class of each, or empty.
+    ``source``: ``file:line`` of the innermost frame outside PyTorch itself; ``stack``: the whole trace as the exporter wrote it.
+    """
+
+    scope: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    source: str = ""
+    stack: str = ""
+
+
+def origin(node: onnx.NodeProto) -> Origin:
+    """Return where ``node`` comes from: by exporter metadata, else by the path in its (or its output's) name."""
+    metadata = {entry.key: entry.value for entry in node.metadata_props if entry.key.startswith(_PREFIX)}
+    if not metadata:
+        return Origin(scope=_scope_of_name(node.name or next(iter(node.output), "")))
+    stack = metadata.get(_PREFIX + "stack_trace", "")
+    source = _source(stack)
+    scopes = _strings(metadata.get(_PREFIX + "name_scopes", ""))[:-1]  # the last is the node itself
+    classes = _strings(metadata.get(_PREFIX + "class_hierarchy", ""))[:-1]
+    if not scopes:
+        return Origin(_scope_of_name(node.name), (), source, stack)
+    if len(classes) != len(scopes):
+        classes = []
+    if scopes[0] == "":  # the exported module itself
+        scopes, classes = scopes[1:], classes[1:]
+    return Origin(_relative(scopes), tuple(classes), source, stack)
+
+
+def _source(stack: str) -> str:
+    """Return ``file:line`` of the innermost frame that is not PyTorch's own (the innermost when all are)."""
+    innermost = ""
+    end = len(stack)
+    while (start := stack.rfind('File "', 0, end)) >= 0:
+        end = start
+        if frame := _FRAME.match(stack, start):
+            innermost = innermost or f"{frame[1]}:{frame[2]}"
+            if _LIBRARY not in frame[1]:
+                return f"{frame[1]}:{frame[2]}"
+    return innermost
+
+
+def _scope_of_name(name: str) -> tuple[str, ...]:
+    """``/layer1/layer1.0/conv1/Conv`` → ``("layer1", "0", "conv1")``."""
+    if "/" not in name:
+        return ()
+    return _relative([part for part in name.split("/")[:-1] if part])
+
+
+def _relative(scopes: list[str]) -> tuple[str, ...]:
+    """Take from each scope the name of the one before, where it repeats it."""
+    relative: list[str] = []
+    before = ""
+    for scope in scopes:
+        relative.append(scope.removeprefix(before + ".") if before else scope)
+        before = scope
+    return tuple(relative)
+
+
+def _strings(text: str) -> list[str]:
+    """Read the strings of a list as Python prints it. Foreign text: it is matched, never evaluated."""
+    return [single or double for single, double in _QUOTED.findall(text)]
