@@ -1,0 +1,246 @@
+"""Jobs: a typed request, a worker process and a workspace record joined. Started here, watched from anywhere.
+
+A thread follows each worker and keeps the job's row up to date; pages read rows and never wait. Opening a model is a
+job too, with two more steps in the following thread: find the model file before, register the model after.
+"""
+
+import logging
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from graphdebug.jobs.summaries import summarise
+from graphdebug.model.records import ModelRecord, OpenRequest
+from graphdebug.runtime.events import Failure, Limits, WorkerError
+from graphdebug.runtime.process import Worker, start
+from graphdebug.workspace import intake
+from graphdebug.workspace.disk import WorkspaceError, remove
+from graphdebug.workspace.entries import JobEntry, JobState
+from graphdebug.workspace.store import Workspace
+
+T = TypeVar("T")
+
+_OPEN = "graphdebug.model.opening:open_job"
+_OPEN_LIMITS = Limits(memory=8 << 30, seconds=900, output=4 << 30)
+_UPDATE_EVERY = 0.25
+_SLOTS = {"open": threading.Semaphore(4)}
+_OTHER_SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
+"""Runs and comparisons use every core they get: a few at a time, the others queue."""
+
+_tasks: dict[str, "Task"] = {}
+"""The jobs that this process follows, by id. What is not in here cannot be cancelled from here."""
+
+_log = logging.getLogger(__name__)
+
+
+class Task:
+    """A job being followed: reports progress into its row and can be cancelled between and during its steps."""
+
+    def __init__(self, workspace: Workspace, job: JobEntry) -> None:
+        """Follow ``job``."""
+        self.workspace = workspace
+        self.job = job
+        self._worker: Worker | None = None
+        self._cancelled = threading.Event()
+        self._reported = 0.0
+
+    def cancel(self) -> None:
+        """End the job at its next step, or at once when a worker runs."""
+        self._cancelled.set()
+        if self._worker is not None:
+            self._worker.cancel()
+
+    def report(self, fraction: float | None, message: str) -> None:
+        """Note progress, at most a few times a second. Raises WorkerError when the job was cancelled."""
+        self.check()
+        if time.monotonic() - self._reported >= _UPDATE_EVERY:
+            self._reported = time.monotonic()
+            self.workspace.update_job(self.job.id, progress=fraction, message=message)
+
+    def check(self) -> None:
+        """Raise WorkerError when the job was cancelled."""
+        if self._cancelled.is_set():
+            raise WorkerError(Failure("cancelled", "The job was cancelled."))
+
+    def run(self, call: str, request: Any, limits: Limits, result: type[T]) -> T:
+        """Run a job function in a worker process and return its result, or raise WorkerError."""
+        with start(call, request, self.job.folder, limits) as worker:
+            self._worker = worker
+            try:
+                self.check()  # a cancel that came before there was a worker
+                for event in worker:
+                    self.report(event.fraction, event.message)
+                return worker.result(result)
+            finally:
+                self._worker = None
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Wait for a free place among the jobs of this kind."""
+        slots = _SLOTS.get(self.job.kind, _OTHER_SLOTS)
+        while not slots.acquire(timeout=0.1):
+            self.check()
+        try:
+            yield
+        finally:
+            slots.release()
+
+
+def submit(
+    workspace: Workspace,
+    kind: str,
+    call: str,
+    request: Any,
+    *,
+    model_id: str | None = None,
+    title: str = "",
+    limits: Limits | None = None,
+) -> str:
+    """Start the job function ``call`` on ``request`` and return the job's id at once.
+
+    ``kind`` is ``run`` or ``compare``; the result is ``result.json`` in the job's folder, see ``result``.
+
+    Raises:
+        WorkspaceError: the job could not be recorded.
+    """
+    job = workspace.add_job(kind, call, request, title=title, model_id=model_id)
+
+    def work(task: Task) -> dict[str, Any]:
+        task.run(call, request, limits or Limits(), msgspec.Raw)
+        return {"summary": summarise(kind, task.job.folder)}
+
+    return _begin(workspace, job, work)
+
+
+def open_upload(workspace: Workspace, upload: Path) -> str:
+    """Open the model in a quarantine folder; the upload is gone afterwards, whatever happens. Returns the job's id."""
+    names = sorted(path.name for path in (upload / "files").glob("*"))
+    title = next((name for name in names if name.lower().endswith((".onnx", ".zip"))), names[0] if names else "")
+    job = workspace.add_job("open", _OPEN, OpenRequest(str(upload)), title=title)
+
+    def work(task: Task) -> dict[str, Any]:
+        try:
+            prepared = intake.prepare(upload, task.report)
+            return _register(task, prepared.id, prepared.model, prepared.files)
+        finally:
+            remove(upload)
+
+    return _begin(workspace, job, work)
+
+
+def open_path(workspace: Workspace, path: Path) -> str:
+    """Open a model that stays where it is on this machine. Returns the job's id.
+
+    Raises:
+        WorkspaceError: there is no such file.
+    """
+    path = path.expanduser().resolve()
+    model_id = intake.fingerprint(path)
+    job = workspace.add_job("open", _OPEN, OpenRequest(str(path)), title=path.name)
+    return _begin(workspace, job, lambda task: _register(task, model_id, path, None))
+
+
+def _register(task: Task, model_id: str, path: Path, files: Path | None) -> dict[str, Any]:
+    """Open a model in a worker and take it into the workspace; one that is known is only reopened."""
+    if not task.workspace.touch_model(model_id):
+        record = task.run(_OPEN, OpenRequest(str(path)), _OPEN_LIMITS, ModelRecord)
+        task.workspace.add_model(model_id, record, task.job.folder, path, files=files)
+    remove(task.job.folder)
+    return {"model_id": model_id}
+
+
+def cancel(job_id: str) -> bool:
+    """Cancel a job; False when it is over or belongs to another server."""
+    task = _tasks.get(job_id)
+    if task is None:
+        return False
+    task.cancel()
+    return True
+
+
+def delete(workspace: Workspace, job_id: str) -> None:
+    """Delete a job with its files; one that runs is cancelled first."""
+    if cancel(job_id):
+        wait(workspace, job_id, seconds=10)
+    workspace.delete_job(job_id)
+
+
+def wait(workspace: Workspace, job_id: str, seconds: float = 600) -> JobEntry | None:
+    """Wait until a job is over and return it; None when it is deleted meanwhile. For tests and terminals.
+
+    Raises:
+        TimeoutError: it is still active after ``seconds``.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        job = workspace.job(job_id)
+        if job is None or (not job.state.active and job_id not in _tasks):
+            return job
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Job {job_id} is still {job.state}.")
+        time.sleep(0.02)
+
+
+def result(workspace: Workspace, job_id: str, kind: type[T]) -> T:
+    """Return the result of a finished job.
+
+    Raises:
+        WorkspaceError: there is no such job, or it left no result.
+    """
+    try:
+        return msgspec.json.decode((workspace.job_folder(job_id) / "result.json").read_bytes(), type=kind)
+    except OSError as error:
+        raise WorkspaceError("This job left no result: it was deleted or did not finish.") from error
+    except msgspec.MsgspecError as error:
+        raise WorkspaceError(
+            "The result of this job was written by another version of graphdebug: run it again."
+        ) from error
+
+
+def _begin(workspace: Workspace, job: JobEntry, work: Callable[[Task], dict[str, Any]]) -> str:
+    task = _tasks[job.id] = Task(workspace, job)
+    threading.Thread(target=_follow, args=(task, work), name=f"job {job.id}", daemon=True).start()
+    return job.id
+
+
+def _follow(task: Task, work: Callable[[Task], dict[str, Any]]) -> None:
+    """Run ``work`` and record how it ended; it never raises."""
+    try:
+        with task.slot():
+            task.workspace.update_job(task.job.id, state=JobState.RUNNING)
+            changes = work(task) | {"state": JobState.DONE, "progress": 1.0}
+    except WorkerError as error:
+        state = JobState.CANCELLED if error.failure.kind == "cancelled" else JobState.FAILED
+        changes = {"state": state, "failure": error.failure}
+    except WorkspaceError as error:
+        changes = {"state": JobState.FAILED, "failure": Failure("error", str(error))}
+    except Exception as error:
+        sentence = f"An internal error ended the job: {type(error).__name__}: {error}"
+        changes = {"state": JobState.FAILED, "failure": Failure("error", sentence, traceback.format_exc())}
+    if changes["state"] != JobState.DONE:
+        _empty(task.job.folder)  # half-written files are of no use, and the disk may be full
+    _record(task, changes)
+    _tasks.pop(task.job.id, None)
+
+
+def _record(task: Task, changes: dict[str, Any]) -> None:
+    """Write a job's end into its row; a full disk is given some time to get better."""
+    for patience in (0.0, 0.5, 2.0, 8.0):
+        time.sleep(patience)
+        try:
+            task.workspace.update_job(task.job.id, **changes)
+            return
+        except WorkspaceError as error:
+            _log.warning("Job %s ended as %s but this could not be recorded: %s", task.job.id, changes["state"], error)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.glob("*"):
+        remove(path)

@@ -1,0 +1,81 @@
+"""What the workspace knows about a model and about a job: plain records, safe to hand to a page."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from graphdebug.model.records import ModelLocation, ModelRecord
+from graphdebug.runtime.events import Failure
+
+
+class JobState(StrEnum):
+    """Where a job stands. ``queued`` waits for a free worker; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def active(self) -> bool:
+        """Whether the job can still change."""
+        return self in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model of the workspace.
+
+    ``id`` is a content digest (uploads) or a fingerprint of path, size and time (opened in place). ``folder`` holds
+    ``skeleton.onnx``, ``types.json`` and, for uploads, the files themselves under ``files/``. ``bytes`` counts what the
+    workspace stores. Times are UTC.
+    """
+
+    id: str
+    name: str
+    location: ModelLocation
+    folder: Path
+    in_place: bool
+    bytes: int
+    record: ModelRecord
+    created: datetime
+    opened: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """A job of the workspace: what was asked, where it stands, what it left in its folder.
+
+    ``progress`` is a share in [0, 1], None when unknown. ``request`` is the request's JSON. ``summary`` holds the few
+    facts that lists show (``{"outcome": "differ", "sentence": …}``). Times are UTC.
+    """
+
+    id: str
+    kind: str
+    title: str
+    model_id: str | None
+    state: JobState
+    call: str
+    request: str
+    progress: float | None
+    message: str
+    failure: Failure | None
+    summary: dict[str, str | int | float | bool | None]
+    folder: Path
+    bytes: int
+    created: datetime
+    started: datetime | None = None
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Bytes the workspace takes and bytes its disk has left."""
+
+    root: Path
+    models: int
+    jobs: int
+    free: int
+    by_kind: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,101 @@
+"""The workspace's database: tables, their version, and how a connection behaves.
+
+SQLite in WAL mode, so that pages read while a job writes; every writing transaction begins IMMEDIATE, so that two
+processes queue up instead of failing half-way.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+)
+
+from graphdebug.workspace.disk import WorkspaceError
+
+VERSION = 1
+_BUSY_MILLISECONDS = 15_000
+
+metadata = MetaData()
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("path", String, nullable=False),
+    Column("in_place", Boolean, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("record", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("opened", Float, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("title", String, nullable=False),
+    Column("model_id", String, ForeignKey("models.id", ondelete="CASCADE")),
+    Column("state", String, nullable=False),
+    Column("call", String, nullable=False),
+    Column("request", String, nullable=False),
+    Column("progress", Float),
+    Column("message", String, nullable=False, default=""),
+    Column("failure", String),
+    Column("summary", String, nullable=False, default="{}"),
+    Column("bytes", Integer, nullable=False, default=0),
+    Column("owner", String, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("started", Float),
+    Column("finished", Float),
+    Index("jobs_by_model", "model_id", "created"),
+    Index("jobs_by_state", "state"),
+)
+
+
+def connect(path: Path) -> Engine:
+    """Open (and make, when it is new) the database at ``path``.
+
+    Raises:
+        WorkspaceError: the database was written by a newer graphdebug.
+    """
+    engine = create_engine(f"sqlite:///{path}")
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # transactions begin where _begin says so, not where sqlite3 guesses
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writing = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    with engine.execution_options(writing=True).begin() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version > VERSION:
+            raise WorkspaceError(
+                f"The workspace at {path.parent} was written by a newer graphdebug (format {version}, this one knows "
+                f"{VERSION}): update graphdebug, or set GRAPHDEBUG_HOME to another folder."
+            )
+        if version == 0:
+            metadata.create_all(connection)
+            connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    return engine

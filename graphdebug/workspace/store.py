@@ -1,0 +1,331 @@
+"""The workspace: models and jobs that survive a refresh, a restart and a second tab.
+
+Rows live in SQLite, files in folders beside it::
+
+    workspace.sqlite3
+    models/<id>/   skeleton.onnx, types.json, files/… (uploads only)
+    jobs/<id>/     result.json and what the job wrote
+    quarantine/    uploads that are not models yet
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import platformdirs
+import psutil
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from graphdebug.model.records import ModelLocation, ModelRecord
+from graphdebug.runtime.events import Failure
+from graphdebug.workspace import schema
+from graphdebug.workspace.disk import remove, saying_what_is_wrong, size_of
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
+
+SKELETON = "skeleton.onnx"
+TYPES = "types.json"
+_ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+
+
+class Workspace:
+    """Models and jobs under one folder. Safe for several threads and several processes at once.
+
+    Every method that writes raises WorkspaceError, one sentence, when the disk is full or not writable; what was
+    there before is then still there, and nothing half-written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Open the workspace at ``root``, made when it is not there."""
+        self.root = root
+        with saying_what_is_wrong(f"Opening the workspace at {root}"):
+            for folder in ("models", "jobs", "quarantine"):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+            self._engine = schema.connect(root / "workspace.sqlite3")
+        self._writing = self._engine.execution_options(writing=True)
+
+    # Models
+
+    def models(self) -> list[ModelEntry]:
+        """Return all models, the one opened last first."""
+        with self._engine.begin() as connection:
+            rows = connection.execute(select(schema.models).order_by(schema.models.c.opened.desc())).all()
+        return [self._model(row) for row in rows]
+
+    def model(self, model_id: str) -> ModelEntry | None:
+        """Return one model, None when there is none of this id."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(schema.models).where(schema.models.c.id == model_id)).one_or_none()
+        return self._model(row) if row else None
+
+    def add_model(
+        self, model_id: str, record: ModelRecord, made: Path, path: Path, *, files: Path | None = None
+    ) -> ModelEntry:
+        """Take a model in; an id that is known already is only marked as opened.
+
+        Args:
+            model_id: content digest or fingerprint.
+            record: what opening it found.
+            made: folder with ``skeleton.onnx`` and ``types.json``, moved into the workspace.
+            path: the model file. It stays where it is, unless it is an upload:
+            files: the folder of uploaded files that holds ``path``, moved into the workspace.
+        """
+        target = self.root / "models" / model_id
+        with saying_what_is_wrong(f"Keeping {path.name} in the workspace"), self._writing.begin() as connection:
+            if not self._touch(connection, model_id):
+                remove(target)
+                try:
+                    target.mkdir()
+                    for part in (SKELETON, TYPES):
+                        if (made / part).exists():
+                            shutil.move(made / part, target / part)
+                    if files:
+                        files.replace(target / "files")
+                    now = _now()
+                    connection.execute(
+                        insert(schema.models).values(
+                            id=model_id,
+                            name=path.name,
+                            path=str(target / "files" / path.relative_to(files) if files else path),
+                            in_place=files is None,
+                            bytes=size_of(target),
+                            record=msgspec.json.encode(record).decode(),
+                            created=now,
+                            opened=now,
+                        )
+                    )
+                except BaseException:
+                    remove(target)
+                    raise
+        entry = self.model(model_id)
+        assert entry is not None
+        return entry
+
+    def touch_model(self, model_id: str) -> bool:
+        """Mark a model as opened now; False when there is none of this id."""
+        with saying_what_is_wrong("Reopening a model"), self._writing.begin() as connection:
+            return self._touch(connection, model_id)
+
+    def delete_model(self, model_id: str) -> None:
+        """Delete a model with its runs and comparisons, rows and files. Files opened in place stay."""
+        with saying_what_is_wrong("Deleting a model"), self._writing.begin() as connection:
+            belonging = connection.execute(select(schema.jobs.c.id).where(schema.jobs.c.model_id == model_id)).scalars()
+            folders = [self.job_folder(job_id) for job_id in belonging]
+            connection.execute(delete(schema.models).where(schema.models.c.id == model_id))
+        for folder in (*folders, self.root / "models" / model_id):
+            remove(folder)
+
+    # Jobs
+
+    def jobs(self, kind: str | Sequence[str] | None = None, model_id: str | None = None) -> list[JobEntry]:
+        """Return jobs, the newest first, of one kind or several, of one model or all."""
+        query = select(schema.jobs).order_by(schema.jobs.c.created.desc())
+        if kind is not None:
+            query = query.where(schema.jobs.c.kind.in_([kind] if isinstance(kind, str) else kind))
+        if model_id is not None:
+            query = query.where(schema.jobs.c.model_id == model_id)
+        with self._engine.begin() as connection:
+            return [self._job(row) for row in connection.execute(query)]
+
+    def active_jobs(self) -> list[JobEntry]:
+        """Return the jobs that are queued or running, the oldest first."""
+        query = select(schema.jobs).where(schema.jobs.c.state.in_(_ACTIVE)).order_by(schema.jobs.c.created)
+        with self._engine.begin() as connection:
+            return [self._job(row) for row in connection.execute(query)]
+
+    def job(self, job_id: str) -> JobEntry | None:
+        """Return one job, None when there is none of this id."""
+        with self._engine.begin() as connection:
+            row = connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one_or_none()
+        return self._job(row) if row else None
+
+    def add_job(self, kind: str, call: str, request: Any, *, title: str = "", model_id: str | None = None) -> JobEntry:
+        """Record a queued job, make its folder and return it. ``request`` is any record msgspec can encode."""
+        job_id = secrets.token_hex(8)
+        with saying_what_is_wrong("Recording a job"), self._writing.begin() as connection:
+            connection.execute(
+                insert(schema.jobs).values(
+                    id=job_id,
+                    kind=kind,
+                    title=title,
+                    model_id=model_id,
+                    state=JobState.QUEUED,
+                    call=call,
+                    request=msgspec.json.encode(request).decode(),
+                    owner=_owner(),
+                    created=_now(),
+                )
+            )
+            self.job_folder(job_id).mkdir()
+        entry = self.job(job_id)
+        assert entry is not None
+        return entry
+
+    def update_job(self, job_id: str, **changes: Any) -> None:
+        """Change columns of a job: ``state``, ``progress``, ``message``, ``failure``, ``summary``, ``model_id``.
+
+        Going to ``running`` notes the start; going to a final state notes the end and counts the folder's bytes.
+        """
+        if "failure" in changes and changes["failure"] is not None:
+            changes["failure"] = msgspec.json.encode(changes["failure"]).decode()
+        if "summary" in changes:
+            changes["summary"] = msgspec.json.encode(changes["summary"]).decode()
+        state = changes.get("state")
+        if state == JobState.RUNNING:
+            changes["started"] = _now()
+        elif state is not None and not JobState(state).active:
+            changes |= {"finished": _now(), "bytes": size_of(self.job_folder(job_id))}
+        with saying_what_is_wrong("Updating a job"), self._writing.begin() as connection:
+            connection.execute(update(schema.jobs).where(schema.jobs.c.id == job_id).values(**changes))
+
+    def delete_job(self, job_id: str) -> None:
+        """Delete a job, its row and its folder."""
+        with saying_what_is_wrong("Deleting a job"), self._writing.begin() as connection:
+            connection.execute(delete(schema.jobs).where(schema.jobs.c.id == job_id))
+        remove(self.job_folder(job_id))
+
+    def job_folder(self, job_id: str) -> Path:
+        """Return the folder that a job may write to."""
+        return self.root / "jobs" / job_id
+
+    # The whole
+
+    def quarantine(self) -> Path:
+        """Make a new folder for an upload; its name is the upload's id."""
+        folder = self.root / "quarantine" / f"{_owner()}-{secrets.token_hex(8)}"
+        with saying_what_is_wrong("Making room for an upload"):
+            folder.mkdir()
+        return folder
+
+    def usage(self) -> Usage:
+        """Return what the workspace takes."""
+        with self._engine.begin() as connection:
+            stored = connection.execute(select(func.coalesce(func.sum(schema.models.c.bytes), 0))).scalar_one()
+            kinds = connection.execute(select(schema.jobs.c.kind, func.sum(schema.jobs.c.bytes)).group_by("kind")).all()
+        by_kind = {kind: int(total or 0) for kind, total in kinds}
+        return Usage(self.root, int(stored), sum(by_kind.values()), shutil.disk_usage(self.root).free, by_kind)
+
+    def recover(self) -> int:
+        """Clear up after servers that died: their running jobs become failed, leftovers go. Returns how many jobs.
+
+        Uploads of dead servers and folders without a row are deleted; opening jobs are forgotten once they are done.
+        """
+        lost = Failure("interrupted", "The server was stopped while this job ran. Start it again.")
+        with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
+            table = schema.jobs
+            active = connection.execute(select(table.c.id, table.c.owner).where(table.c.state.in_(_ACTIVE))).all()
+            dead = [job_id for job_id, owner in active if not _alive(owner)]
+            connection.execute(
+                update(table)
+                .where(table.c.id.in_(dead))
+                .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=_now())
+            )
+            connection.execute(delete(table).where(table.c.kind == "open", table.c.state.not_in(_ACTIVE)))
+            known = {
+                "models": set(connection.execute(select(schema.models.c.id)).scalars()),
+                "jobs": set(connection.execute(select(table.c.id)).scalars()),
+            }
+            for kind, ids in known.items():
+                for folder in (self.root / kind).iterdir():
+                    if folder.name not in ids:
+                        remove(folder)
+        for folder in (self.root / "quarantine").iterdir():
+            if not _alive(folder.name.rpartition("-")[0]):
+                remove(folder)
+        return len(dead)
+
+    # Rows
+
+    def _touch(self, connection: Connection, model_id: str) -> bool:
+        mark = update(schema.models).where(schema.models.c.id == model_id).values(opened=_now())
+        return connection.execute(mark).rowcount > 0
+
+    def _model(self, row: Row[Any]) -> ModelEntry:
+        folder = self.root / "models" / row.id
+        skeleton = folder / SKELETON
+        return ModelEntry(
+            id=row.id,
+            name=row.name,
+            location=ModelLocation(row.path, str(skeleton) if skeleton.exists() else ""),
+            folder=folder,
+            in_place=row.in_place,
+            bytes=row.bytes,
+            record=_decode_record(row.record),
+            created=_time(row.created),
+            opened=_time(row.opened),
+        )
+
+    def _job(self, row: Row[Any]) -> JobEntry:
+        return JobEntry(
+            id=row.id,
+            kind=row.kind,
+            title=row.title,
+            model_id=row.model_id,
+            state=JobState(row.state),
+            call=row.call,
+            request=row.request,
+            progress=row.progress,
+            message=row.message,
+            failure=msgspec.json.decode(row.failure, type=Failure) if row.failure else None,
+            summary=msgspec.json.decode(row.summary),
+            folder=self.job_folder(row.id),
+            bytes=row.bytes,
+            created=_time(row.created),
+            started=_time(row.started) if row.started else None,
+            finished=_time(row.finished) if row.finished else None,
+        )
+
+
+def default_root() -> Path:
+    """Return where the workspace is: ``$GRAPHDEBUG_HOME``, else the platform's folder for user data."""
+    chosen = os.environ.get("GRAPHDEBUG_HOME")
+    return Path(chosen).expanduser().resolve() if chosen else platformdirs.user_data_path("graphdebug")
+
+
+def open_workspace(root: Path | None = None) -> Workspace:
+    """Return the workspace at ``root`` (default: ``default_root()``), one object a process, cleared up at first use."""
+    return _opened(root or default_root())
+
+
+@cache
+def _opened(root: Path) -> Workspace:
+    workspace = Workspace(root)
+    workspace.recover()
+    return workspace
+
+
+@lru_cache(maxsize=64)
+def _decode_record(text: str) -> ModelRecord:
+    return msgspec.json.decode(text, type=ModelRecord)
+
+
+def _now() -> float:
+    return datetime.now(UTC).timestamp()
+
+
+def _time(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC)
+
+
+@cache
+def _owner_of(pid: int) -> str:
+    # The start time tells this process from a later one that was given the same pid.
+    return f"{pid}-{int(psutil.Process(pid).create_time())}"
+
+
+def _owner() -> str:
+    return _owner_of(os.getpid())
+
+
+def _alive(owner: str) -> bool:
+    pid, _, started = owner.partition("-")
+    try:
+        # Two seconds apart: the kernel's idea of when it booted, and so of any start time, moves a little.
+        return abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
+    except (psutil.Error, ValueError):
+        return False
