@@ -1,0 +1,65 @@
+"""Jobs over HTTP: where one stands, stop it, take its files away."""
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from graphdebug.api.answers import file_answer, json_answer
+from graphdebug.jobs import service
+from graphdebug.workspace.entries import JobEntry
+from graphdebug.workspace.store import open_workspace
+
+
+def state(request: Request) -> Response:
+    """Return where a job stands."""
+    return json_answer(_described(_job(request)))
+
+
+def cancel(request: Request) -> Response:
+    """Stop a job."""
+    job = _job(request)
+    if job.state.active and not service.cancel(job.id):
+        raise HTTPException(409, "This job is run by another server: cancel it there.")
+    return json_answer(_described(_job(request)), 202)
+
+
+def download(request: Request) -> Response:
+    """Send one of the files that a job left, named after the job: ``resnet50-tensors.npz``."""
+    job = _job(request)
+    name = request.path_params["name"]
+    # Membership, not joining paths: only a plain file directly in the job's folder has such a name.
+    if name not in {path.name for path in job.folder.glob("*") if path.is_file() and not path.is_symlink()}:
+        raise HTTPException(404, f"This job has no file {name!r}.")
+    stem = job.title.removesuffix(".onnx")
+    return file_answer(job.folder / name, f"{stem}-{name}" if stem else name)
+
+
+def _job(request: Request) -> JobEntry:
+    job = open_workspace().job(request.path_params["id"])
+    if job is None:
+        raise HTTPException(404, "This job is not in the workspace: it was deleted.")
+    return job
+
+
+def _described(job: JobEntry) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "model": job.model_id,
+        "state": job.state,
+        "progress": job.progress,
+        "message": job.message,
+        "failure": job.failure,
+        "summary": job.summary,
+    }
+
+
+ROUTES = [
+    Route("/jobs/{id}", state),
+    Route("/jobs/{id}/cancel", cancel, methods=["POST"]),
+    Route("/jobs/{id}/files/{name}", download),
+]

@@ -1,0 +1,198 @@
+"""What is open and what is chosen: the only place that reads and writes the URL and the session.
+
+The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``) says what is open, so a link reopens it in
+a fresh session. Streamlit clears it when the page changes; ``restore`` puts it back.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from graphdebug.ui.navigation import page
+from graphdebug.workspace.entries import ModelEntry
+from graphdebug.workspace.store import Workspace, open_workspace
+
+PARAMETERS = ("model", "graph", "node", "value", "run", "comparison")
+_OF_A_MODEL = ("graph", "node", "value", "run", "comparison")
+_OPEN = "graphdebug.open"
+_PICKED = "graphdebug.picked"
+_GROUP = "graphdebug.group"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is chosen in the graph. ``graph`` is a graph path; ``kind`` is ``node``, ``value`` or ``group``.
+
+    ``id`` is the graph view's: ``n:12`` (node 12), ``v:name`` (a value, graph inputs and outputs too), ``s:scope``.
+    """
+
+    graph: str
+    id: str
+    kind: str
+
+    @property
+    def node(self) -> int | None:
+        """The node's index, None when no node is chosen."""
+        return int(self.id[2:]) if self.kind == "node" else None
+
+    @property
+    def value(self) -> str | None:
+        """The value's name, None when no value is chosen."""
+        return self.id[2:] if self.kind == "value" else None
+
+
+def workspace() -> Workspace:
+    """Return the workspace of this server."""
+    return open_workspace()
+
+
+def restore() -> None:
+    """Bring URL and session together at the start of a run: a URL that says something wins, an empty one is filled."""
+    in_url = {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
+    if in_url:
+        st.session_state[_OPEN] = in_url
+    else:
+        _write(_open())
+
+
+def parameter(name: str) -> str | None:
+    """Return one of the parameters, None when it is not set."""
+    return _open().get(name)
+
+
+def set_parameters(**changes: str | None) -> None:
+    """Set parameters in URL and session; None removes one."""
+    now = {**_open(), **changes}
+    _write({name: now[name] for name in PARAMETERS if now.get(name) is not None})
+
+
+def _open() -> dict[str, str]:
+    values: dict[str, str] = st.session_state.get(_OPEN, {})
+    return values
+
+
+def _write(values: dict[str, str]) -> None:
+    st.session_state[_OPEN] = values
+    for name in PARAMETERS:
+        if name in values:
+            if st.query_params.get(name) != values[name]:
+                st.query_params[name] = values[name]
+        elif name in st.query_params:
+            del st.query_params[name]
+
+
+# The model
+
+
+def current_model() -> ModelEntry | None:
+    """Return the open model; None when none is open or the one in the URL was deleted."""
+    model_id = parameter("model")
+    return workspace().model(model_id) if model_id else None
+
+
+def open_model(model_id: str) -> None:
+    """Make a model of the workspace the open one; what was chosen in another model is forgotten."""
+    if model_id != parameter("model"):
+        st.session_state.pop(_GROUP, None)
+        set_parameters(model=model_id, **dict.fromkeys(_OF_A_MODEL))
+    workspace().touch_model(model_id)
+
+
+def close_model() -> None:
+    """Open nothing."""
+    st.session_state.pop(_GROUP, None)
+    set_parameters(**dict.fromkeys(PARAMETERS))
+
+
+# The choice
+
+
+def choice() -> Choice | None:
+    """Return what is chosen in the graph; None when nothing is."""
+    graph = parameter("graph") or ""
+    group: Choice | None = st.session_state.get(_GROUP)
+    if group is not None and group.graph == graph:
+        return group
+    node, value = parameter("node"), parameter("value")
+    if node is not None and node.isdecimal():
+        return Choice(graph, f"n:{node}", "node")
+    return Choice(graph, f"v:{value}", "value") if value is not None else None
+
+
+def choose(graph: str, node: int | None = None, value: str | None = None, group: str | None = None) -> None:
+    """Choose a node by index, a value by name, or a group by its id (``s:…``); nothing of it: only look at ``graph``.
+
+    Groups exist only while they are looked at, so they are kept in the session and not in the URL.
+    """
+    st.session_state.pop(_GROUP, None)
+    if group is not None:
+        st.session_state[_GROUP] = Choice(graph, group, "group")
+    set_parameters(graph=graph or None, node=None if node is None else str(node), value=value)
+
+
+# Tensors picked for a run
+
+
+def picked_tensors() -> tuple[str, ...]:
+    """Return the main graph's tensors picked for a run in the open model, in the order they were picked."""
+    return tuple(_all_picked().get(parameter("model") or "", ()))
+
+
+def set_picked_tensors(names: Iterable[str]) -> None:
+    """Replace the picked tensors of the open model; repeated names count once."""
+    _all_picked()[parameter("model") or ""] = tuple(dict.fromkeys(names))
+
+
+def pick(*names: str) -> None:
+    """Add tensors to the picked ones."""
+    set_picked_tensors((*picked_tensors(), *names))
+
+
+def unpick(*names: str) -> None:
+    """Take tensors out of the picked ones."""
+    set_picked_tensors(name for name in picked_tensors() if name not in names)
+
+
+def _all_picked() -> dict[str, tuple[str, ...]]:
+    picked: dict[str, tuple[str, ...]] = st.session_state.setdefault(_PICKED, {})
+    return picked
+
+
+# Runs and comparisons
+
+
+def run_id() -> str | None:
+    """Return the id of the open run's job."""
+    return parameter("run")
+
+
+def set_run(job_id: str | None) -> None:
+    """Open a run, or none."""
+    set_parameters(run=job_id)
+
+
+def comparison_id() -> str | None:
+    """Return the id of the open comparison's job."""
+    return parameter("comparison")
+
+
+def set_comparison(job_id: str | None) -> None:
+    """Open a comparison, or none."""
+    set_parameters(comparison=job_id)
+
+
+# Moving between pages
+
+
+def link(name: str, **changes: str | None) -> str:
+    """Return a relative URL to a page (``graph``, ``tensors``, …) with the current parameters and ``changes``."""
+    values = {key: value for key, value in {**_open(), **changes}.items() if value is not None}
+    return f"{page(name).url_path}?{urlencode(values)}"
+
+
+def go(name: str, **changes: str | None) -> None:
+    """Switch to a page with ``changes`` to the parameters. Does not return."""
+    set_parameters(**changes)
+    st.switch_page(page(name), query_params=_open())

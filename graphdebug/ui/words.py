@@ -1,0 +1,63 @@
+"""Numbers, sizes, times and types in words, and foreign text made safe for markdown."""
+
+import re
+from datetime import UTC, datetime
+
+from graphdebug.model.records import ValueType
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=&@])")
+
+
+def plain(text: str) -> str:
+    """Return foreign text so that markdown shows it as it is, on one line: nothing in it formats, links or is HTML."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def size(count: int) -> str:
+    """Return bytes in decimal units, as file managers show them: ``435 MB``."""
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+def amount(count: int) -> str:
+    """Return a count shortened with k, M, G, T: ``25.6 M``."""
+    value = float(count)
+    for unit in ("", " k", " M", " G", " T"):
+        if abs(value) < 1000:
+            return f"{value:.0f}{unit}" if not unit else f"{value:.3g}{unit}"
+        value /= 1000
+    return f"{value:.3g} P"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 node``, ``3,644 nodes``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def ago(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago a moment was: ``just now``, ``5 min ago``, ``3 h ago``, else the date."""
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if seconds < 60:
+        return "just now"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min ago"
+    if seconds < 86400:
+        return f"{seconds // 3600:.0f} h ago"
+    return moment.astimezone().strftime("%Y-%m-%d")
+
+
+def shape(type_: ValueType) -> str:
+    """Return a shape as people write it: ``batch × 3 × 224 × 224``, ``scalar``, ``unknown rank``."""
+    if type_.shape is None:
+        return "unknown rank"
+    return " × ".join("?" if dim is None else str(dim) for dim in type_.shape) or "scalar"
+
+
+def dtype(type_: ValueType) -> str:
+    """Return the element type, with the container around it when there is one: ``float``, ``sequence of int64``."""
+    name = type_.dtype or "unknown"
+    return name if type_.kind in ("tensor", "unknown") else f"{type_.kind.replace('_', ' ')} of {name}"
