@@ -1,0 +1,118 @@
+"""Every backend there is, with its options: what a SPEC may say and what forms offer.
+
+Nothing heavy is imported until a backend is asked for.
+"""
+
+import importlib
+from dataclasses import dataclass
+
+from graphdebug.runtime.backend import Backend, BackendSpec
+from graphdebug.runtime.spec import SpecError, parse_spec
+
+
+@dataclass(frozen=True, slots=True)
+class OptionInfo:
+    """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` is meant when it is left out."""
+
+    key: str
+    help: str
+    values: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on."""
+
+    name: str
+    title: str
+    description: str
+    options: tuple[OptionInfo, ...]
+    free_options: tuple[str, ...] = ()
+
+
+_ON_OFF = ("0", "1")
+
+_BACKENDS: dict[str, tuple[str, BackendInfo]] = {
+    "onnxruntime": (
+        "graphdebug.runtime.onnxruntime_backend:OnnxRuntimeBackend",
+        BackendInfo(
+            "onnxruntime",
+            "ONNX Runtime",
+            "The model as ONNX Runtime runs it, on the execution provider and optimisation level of your choice.",
+            (
+                OptionInfo("provider", "Execution provider: cpu, cuda, tensorrt, openvino…", (), "cpu"),
+                OptionInfo(
+                    "opt",
+                    "How far the graph is optimised before it runs.",
+                    ("disable", "basic", "extended", "layout", "all"),
+                    "all",
+                ),
+                OptionInfo("disable", "Optimisers to leave out, joined by +, such as GeluFusion+ConstantFolding."),
+                OptionInfo("threads", "Threads inside an operator; 0: one for each processor core.", (), "0"),
+                OptionInfo("inter_threads", "Threads across operators when execution is parallel.", (), "0"),
+                OptionInfo("execution", "One operator at a time or several.", ("sequential", "parallel"), "sequential"),
+                OptionInfo("deterministic", "Prefer deterministic kernels.", _ON_OFF, "0"),
+                OptionInfo("arena", "Allocate from a memory arena.", _ON_OFF, "1"),
+                OptionInfo("mem_pattern", "Plan memory ahead for fixed shapes.", _ON_OFF, "1"),
+                OptionInfo("device", "Device number, for providers that have several.", (), "0"),
+            ),
+            ("session.", "optimization.", "mlas.", "ep."),
+        ),
+    ),
+    "reference": (
+        "graphdebug.runtime.reference_backend:ReferenceBackend",
+        BackendInfo(
+            "reference",
+            "ONNX reference evaluator",
+            "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick.",
+            (),
+        ),
+    ),
+    "file": (
+        "graphdebug.runtime.file_backend:FileBackend",
+        BackendInfo(
+            "file",
+            "Recorded tensors",
+            "Tensors that were recorded before: an .npz (such as a run's tensors.npz) or a folder of .npy files.",
+            (OptionInfo("path", "The .npz file or the folder."),),
+        ),
+    ),
+}
+
+
+def backends() -> tuple[BackendInfo, ...]:
+    """Return every known backend."""
+    return tuple(info for _, info in _BACKENDS.values())
+
+
+def backend(spec: BackendSpec | str) -> Backend:
+    """Return the backend that ``spec`` names, its options checked against those it has.
+
+    Raises:
+        SpecError: unknown backend, unknown option or a value that the option cannot have.
+    """
+    if isinstance(spec, str):
+        spec = parse_spec(spec)
+    if spec.name not in _BACKENDS:
+        raise SpecError(f"There is no backend called {spec.name!r}; known are {', '.join(_BACKENDS)}.")
+    place, info = _BACKENDS[spec.name]
+    _check(spec, info)
+    module, _, factory = place.partition(":")
+    made: Backend = getattr(importlib.import_module(module), factory)(spec)
+    return made
+
+
+def _check(spec: BackendSpec, info: BackendInfo) -> None:
+    known = {option.key: option for option in info.options}
+    for key, value in spec.options:
+        option = known.get(key)
+        if option is None:
+            if key.startswith(info.free_options or ("\0",)):
+                continue
+            has = f"its options are {', '.join(known)}" if known else "it has none"
+            raise SpecError(f"Backend {spec.name} has no option {key!r}; {has}.")
+        if option.values and value not in option.values:
+            raise SpecError(
+                f"Option {key} of {spec.name} cannot be {value!r}; it is one of {', '.join(option.values)}."
+            )
