@@ -1,0 +1,91 @@
+"""The form that builds a backend SPEC from the options that the registry declares."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from graphdebug.runtime.backend import BackendSpec
+from graphdebug.runtime.registry import BackendInfo, OptionInfo, backends
+from graphdebug.runtime.spec import SpecError, parse_spec
+from graphdebug.ui.words import plain
+
+_AT_ONCE = 2
+"""Options shown at once; the rest hides behind a button."""
+
+
+def backend_form(default: str, key: str) -> str:
+    """Ask which backend runs the model and how, and return its SPEC; options left at their default are left out."""
+    known = {info.name: info for info in backends() if info.name != "file"}
+    start = _parsed(default)
+    names = list(known)
+    name = st.selectbox(
+        "Backend",
+        names,
+        index=names.index(start.name) if start.name in known else 0,
+        format_func=lambda name: known[name].title,
+        key=f"{key}:backend",
+    )
+    info = known[name]
+    values = dict(start.options) if start.name == name else {}
+    chosen = _options(info, values, f"{key}:{name}")
+    st.caption(f"{plain(info.description)}  \n`{plain_code(str(BackendSpec(name, tuple(chosen.items()))))}`")
+    return str(BackendSpec(name, tuple(chosen.items())))
+
+
+def spec_title(spec: str) -> str:
+    """Return a SPEC in words for titles and captions: ``ONNX Runtime, opt=all``."""
+    parsed = _parsed(spec)
+    titles = {info.name: info.title for info in backends()}
+    options = [f"{key}={value}" for key, value in parsed.options if parsed.name != "file"]
+    return ", ".join([titles.get(parsed.name, parsed.name), *options])
+
+
+def plain_code(text: str) -> str:
+    """Return text that can stand between backquotes."""
+    return text.replace("`", "'")
+
+
+def _parsed(spec: str) -> BackendSpec:
+    try:
+        return parse_spec(spec)
+    except SpecError:
+        return BackendSpec("onnxruntime")
+
+
+def _options(info: BackendInfo, values: Mapping[str, str], key: str) -> dict[str, str]:
+    """Ask for the options and return those that are not at their default; what forms cannot say stays as it was."""
+    answers = {option: value for option, value in values.items() if "." in option}
+    if not info.options:
+        return answers
+    columns = st.columns(_AT_ONCE, vertical_alignment="bottom")
+    for column, option in zip(columns, info.options[:_AT_ONCE], strict=False):
+        with column:
+            _take(answers, option, _ask(option, values, key))
+    if len(info.options) > _AT_ONCE:
+        with st.popover("More options", width="stretch"):
+            for option in info.options[_AT_ONCE:]:
+                _take(answers, option, _ask(option, values, key))
+    return {option.key: answers[option.key] for option in info.options if option.key in answers} | {
+        option: value for option, value in answers.items() if "." in option
+    }
+
+
+def _take(answers: dict[str, str], option: OptionInfo, answer: str) -> None:
+    if answer and answer != option.default:
+        answers[option.key] = answer
+
+
+def _ask(option: OptionInfo, values: Mapping[str, str], key: str) -> str:
+    label = option.key.replace("_", " ").capitalize()
+    start = values.get(option.key, option.default)
+    key = f"{key}:{option.key}"
+    if option.values == ("0", "1"):
+        return "1" if st.checkbox(label, value=start == "1", help=option.help, key=key) else "0"
+    if option.values:
+        index = option.values.index(start) if start in option.values else 0
+        return str(st.selectbox(label, option.values, index=index, help=option.help, key=key))
+    answer = st.text_input(label, value=start, help=option.help, key=key).strip()
+    if "," in answer or "=" in answer:
+        st.caption(":red[No comma and no equals sign here.]")
+        return start
+    return answer

@@ -1,0 +1,103 @@
+"""Rows of runs and comparisons as data frames, with how their columns are shown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from graphdebug.compare.records import Row
+from graphdebug.runtime.requests import TensorRow
+from graphdebug.ui.error_scale import excess
+from graphdebug.ui.words import dtype, shape
+
+
+def run_table(rows: Sequence[TensorRow]) -> pd.DataFrame:
+    """Return one line a tapped tensor, in topological order."""
+    statistics = [row.statistics for row in rows]
+    return pd.DataFrame(
+        {
+            "tensor": [row.name for row in rows],
+            "op": [row.op for row in rows],
+            "dtype": [dtype(row.type) for row in rows],
+            "shape": [shape(row.type) for row in rows],
+            "NaN": pd.array([each.nans if each else None for each in statistics], dtype="Int64"),
+            "inf": pd.array([each.infs if each else None for each in statistics], dtype="Int64"),
+            "min": pd.array([each.minimum if each else None for each in statistics], dtype="Float64"),
+            "max": pd.array([each.maximum if each else None for each in statistics], dtype="Float64"),
+            "mean": pd.array([each.mean if each else None for each in statistics], dtype="Float64"),
+            "std": pd.array([each.std if each else None for each in statistics], dtype="Float64"),
+            "zeros": pd.array([each.zeros if each else None for each in statistics], dtype="Int64"),
+            "elements": pd.array([each.size if each else None for each in statistics], dtype="Int64"),
+            "bytes": [row.bytes for row in rows],
+            "note": [row.note for row in rows],
+        }
+    )
+
+
+def run_columns() -> dict[str, Any]:
+    """Return the column configuration of ``run_table``."""
+    scientific = {name: _number(name) for name in ("min", "max", "mean", "std")}
+    return scientific | {
+        "tensor": st.column_config.TextColumn("tensor", width="medium", pinned=True),
+        "shape": st.column_config.TextColumn("shape", width="small"),
+        "bytes": st.column_config.NumberColumn("size", format="bytes"),
+        "note": st.column_config.TextColumn("note", width="medium"),
+    }
+
+
+def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return one line a tensor of a comparison, in topological order of the reference."""
+    metrics = [row.metrics for row in rows]
+
+    def column(name: str) -> Any:
+        return pd.array([getattr(each, name) if each else None for each in metrics], dtype="Float64")
+
+    return pd.DataFrame(
+        {
+            "status": [str(row.status) for row in rows],
+            "tensor": [row.name for row in rows],
+            "op": [row.op for row in rows],
+            "scope": [row.scope for row in rows],
+            "error ÷ tolerance": pd.array([excess(row) for row in rows], dtype="Float64"),
+            "max abs": column("max_abs"),
+            "mean abs": column("mean_abs"),
+            "max rel": column("max_rel"),
+            "RMSE": column("rmse"),
+            "cosine": column("cosine"),
+            "SQNR dB": column("sqnr_db"),
+            "outside": pd.array([row.share_outside for row in rows], dtype="Float64"),
+            "worst at": [_index(each.worst_index) if each else "" for each in metrics],
+            "reference": column("worst_reference"),
+            "candidate": column("worst_candidate"),
+            "ULP": column("max_ulp"),
+            "argmax agrees": column("argmax_agreement"),
+            "dtype": [dtype(row.reference_type) if row.reference_type else "" for row in rows],
+            "shape": [shape(row.reference_type) if row.reference_type else "" for row in rows],
+            "source": [row.source for row in rows],
+            "reason": [row.reason for row in rows],
+        }
+    )
+
+
+def comparison_columns() -> dict[str, Any]:
+    """Return the column configuration of ``comparison_table``."""
+    scientific = ("error ÷ tolerance", "max abs", "mean abs", "max rel", "RMSE", "reference", "candidate", "ULP")
+    return {name: _number(name) for name in scientific} | {
+        "status": st.column_config.TextColumn("status", width="small", pinned=True),
+        "tensor": st.column_config.TextColumn("tensor", width="medium", pinned=True),
+        "cosine": st.column_config.NumberColumn("cosine", format="%.7f"),
+        "SQNR dB": st.column_config.NumberColumn("SQNR dB", format="%.1f"),
+        "outside": st.column_config.NumberColumn(
+            "outside", format="percent", help="Share of elements out of tolerance"
+        ),
+        "argmax agrees": st.column_config.NumberColumn("argmax agrees", format="percent"),
+    }
+
+
+def _number(name: str) -> Any:
+    return st.column_config.NumberColumn(name, format="%.4g")
+
+
+def _index(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(str(part) for part in index)}]"
