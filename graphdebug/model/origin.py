@@ -18,7 +18,7 @@ _LIBRARY = "/torch/"
 class Origin:
     """``scope``: the modules around a node, outermost first, each relative to the one before (``layer1``, ``0``,
     ``conv1``): joined with dots they are the module's name in PyTorch. ``classes``: the class of each, or empty.
-    ``source``: ``file:line`` of the innermost frame outside PyTorch itself; ``stack``: the whole trace as the exporter wrote it.
+    ``source``: ``file:line`` of the innermost frame outside PyTorch itself; ``stack``: the trace as it was written.
     """
 
     scope: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """Types of values: from ONNX's protobuf to plain records."""
 
+import math
 from collections.abc import Iterable
 
 import onnx
@@ -38,6 +39,29 @@ def tensor_type(tensor: onnx.TensorProto) -> ValueType:
     return ValueType(dtype_name(tensor.data_type), tuple(tensor.dims))
 
 
+def stored_bytes(tensor: onnx.TensorProto) -> int | None:
+    """Return how many bytes the values take as ``raw_data``; None for strings, unknown types and negative dims.
+
+    Elements narrower than a byte are packed without gaps, the last byte filled up (onnx.proto, TensorProto.raw_data).
+    """
+    bits = _BITS.get(tensor.data_type)
+    if bits is None or any(dim < 0 for dim in tensor.dims):
+        return None
+    elements: int = math.prod(tensor.dims)
+    return (elements * bits + 7) // 8
+
+
+def element_bits(data_type: int) -> int | None:
+    """Return the width of one element in bits; None for strings and unknown types."""
+    return _BITS.get(data_type)
+
+
+def shown(name: str) -> str:
+    """Return a name from a file as messages show it: quoted, on one line, printable, at most 80 characters."""
+    text = name if len(name) <= 80 else name[:77] + "…"
+    return "'" + "".join(char if char.isprintable() else "�" for char in text) + "'"
+
+
 def sparse_type(sparse: onnx.SparseTensorProto) -> ValueType:
     """Return the type of a sparse initializer."""
     return ValueType(dtype_name(sparse.values.data_type), tuple(sparse.dims), "sparse_tensor")
@@ -71,3 +95,18 @@ def _dim(dim: onnx.TensorShapeProto.Dimension) -> Dim:
 
 _DTYPE_NAMES: dict[int, str] = {number: name.lower() for name, number in onnx.TensorProto.DataType.items() if number}
 _DTYPE_NUMBERS: dict[str, int] = {name: number for number, name in _DTYPE_NAMES.items()}
+
+_BITS = {
+    dtype_number(name): bits
+    for bits, names in {
+        2: "int2 uint2",
+        4: "int4 uint4 float4e2m1",
+        6: "float6e2m3 float6e3m2",
+        8: "int8 uint8 bool float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz float8e8m0",
+        16: "int16 uint16 float16 bfloat16",
+        32: "int32 uint32 float",
+        64: "int64 uint64 double complex64",
+        128: "complex128",
+    }.items()
+    for name in names.split()
+}

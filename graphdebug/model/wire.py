@@ -76,7 +76,8 @@ _FUNCTION = _Message("FunctionProto", {7: (_NODE, True), 11: (_ATTRIBUTE, True)}
 _TRAINING = _Message("TrainingInfoProto", {1: (_GRAPH, True), 2: (_GRAPH, True)})
 _MODEL = _Message("ModelProto", {7: (_GRAPH, True), 20: (_TRAINING, True), 25: (_FUNCTION, True)})
 
-_RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 9, 13, 14
+RAW_DATA, EXTERNAL_DATA, DATA_LOCATION = 9, 13, 14
+"""Fields of TensorProto."""
 
 
 def strip(path: Path, threshold: int = THRESHOLD) -> Stripped:
@@ -101,7 +102,7 @@ def strip(path: Path, threshold: int = THRESHOLD) -> Stripped:
                 pieces = rewrite(data, leave, threshold)
             except WireError as error:
                 raise NotAModel(f"{path.name} is not an ONNX model or is damaged: {error}.") from None
-            if sum(map(_size, pieces)) > MAX_MESSAGE:
+            if sum(map(size, pieces)) > MAX_MESSAGE:
                 raise NotAModel(f"{path.name} holds more than 2 GiB besides raw weights, which protobuf cannot read.")
             return Stripped(b"".join(piece for piece in pieces if isinstance(piece, bytes)), tuple(spans))
 
@@ -147,7 +148,7 @@ def _message(
         if inner is not None:
             if kept < field_start:
                 pieces.append(data[kept:field_start])
-            pieces.append(_varint(field << 3 | _BYTES) + _varint(sum(map(_size, inner))))
+            pieces.append(header(field, sum(map(size, inner))))
             pieces.extend(inner)
             kept = pos
     if not pieces:
@@ -237,13 +238,13 @@ def _leave_payload(
     while pos < end:
         field_start = pos
         field, wire_type, value, pos = read_field(data, pos, end)
-        if field == _RAW_DATA and wire_type == _BYTES:
+        if field == RAW_DATA and wire_type == _BYTES:
             if raw is not None:
                 return None  # twice: the last one counts; leave the oddity to protobuf
             raw = (field_start, value, pos)
-        elif field == _EXTERNAL_DATA:
+        elif field == EXTERNAL_DATA:
             return None
-        elif field == _DATA_LOCATION and wire_type == _VARINT:
+        elif field == DATA_LOCATION and wire_type == _VARINT:
             if read_varint(data, value, end)[0] != 0:
                 return None
             default_location = True
@@ -257,12 +258,17 @@ def _leave_payload(
 def _reference(location: bytes, offset: int, length: int) -> bytes:
     """Return the TensorProto fields ``external_data`` and ``data_location = EXTERNAL``."""
     entries = ((b"location", location), (b"offset", b"%d" % offset), (b"length", b"%d" % length))
-    fields = [_bytes_field(_EXTERNAL_DATA, _bytes_field(1, key) + _bytes_field(2, text)) for key, text in entries]
-    return b"".join(fields) + _varint(_DATA_LOCATION << 3 | _VARINT) + b"\x01"
+    fields = [_field(EXTERNAL_DATA, _field(1, key) + _field(2, text)) for key, text in entries]
+    return b"".join(fields) + _varint(DATA_LOCATION << 3 | _VARINT) + b"\x01"
 
 
-def _bytes_field(field: int, value: bytes) -> bytes:
-    return _varint(field << 3 | _BYTES) + _varint(len(value)) + value
+def header(field: int, length: int) -> bytes:
+    """Return what stands before the ``length`` bytes of field ``field``."""
+    return _varint(field << 3 | _BYTES) + _varint(length)
+
+
+def _field(field: int, value: bytes) -> bytes:
+    return header(field, len(value)) + value
 
 
 def _varint(value: int) -> bytes:
@@ -274,5 +280,6 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _size(piece: Piece) -> int:
+def size(piece: Piece) -> int:
+    """Return how many bytes a piece comes to when written."""
     return piece.length if isinstance(piece, Span) else len(piece)

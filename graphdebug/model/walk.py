@@ -1,0 +1,62 @@
+"""Going through every tensor that a model stores."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx
+
+from graphdebug.model.index import nested_graphs
+from graphdebug.model.refs import MAIN_GRAPH, child_path, function_path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A TensorProto and where it lies: ``node`` is None for an initializer. Training graphs count as main graph."""
+
+    graph: str
+    node: int | None
+    tensor: onnx.TensorProto
+
+
+def stored_tensors(model: onnx.ModelProto) -> Iterator[StoredTensor]:
+    """Go through all initializers, sparse ones' parts and attribute tensors, in nested graphs and functions too."""
+    yield from _in_graph(MAIN_GRAPH, model.graph)
+    for function in model.functions:
+        path = function_path(function.domain, function.name, function.overload)
+        yield from _in_nodes(path, function.node)
+    for training in model.training_info:
+        yield from _in_graph(MAIN_GRAPH, training.initialization)
+        yield from _in_graph(MAIN_GRAPH, training.algorithm)
+
+
+def _in_graph(path: str, graph: onnx.GraphProto) -> Iterator[StoredTensor]:
+    for tensor in graph.initializer:
+        yield StoredTensor(path, None, tensor)
+    for sparse in graph.sparse_initializer:
+        yield StoredTensor(path, None, sparse.values)
+        yield StoredTensor(path, None, sparse.indices)
+    yield from _in_nodes(path, graph.node)
+
+
+def _in_nodes(path: str, nodes: Iterator[onnx.NodeProto]) -> Iterator[StoredTensor]:
+    for position, node in enumerate(nodes):
+        for tensor in _in_attributes(node):
+            yield StoredTensor(path, position, tensor)
+        for attribute, graph in nested_graphs(node):
+            yield from _in_graph(child_path(path, position, attribute), graph)
+
+
+def _in_attributes(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+    """Go through a node's own tensors. Before IR version 2 attributes have no type, so what is set counts."""
+    kinds = onnx.AttributeProto
+    for attribute in node.attribute:
+        kind = attribute.type
+        if kind == kinds.TENSOR or (kind == kinds.UNDEFINED and attribute.HasField("t")):
+            yield attribute.t
+        elif kind == kinds.TENSORS:
+            yield from attribute.tensors
+        elif kind == kinds.SPARSE_TENSOR:
+            yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+        elif kind == kinds.SPARSE_TENSORS:
+            for sparse in attribute.sparse_tensors:
+                yield from (sparse.values, sparse.indices)
