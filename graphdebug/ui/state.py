@@ -64,13 +64,17 @@ def parameter(name: str) -> str | None:
 
 def set_parameters(**changes: str | None) -> None:
     """Set parameters in URL and session; None removes one."""
-    now = {**_open(), **changes}
-    _write({name: now[name] for name in PARAMETERS if now.get(name) is not None})
+    _write(_merged(changes))
 
 
 def _open() -> dict[str, str]:
     values: dict[str, str] = st.session_state.get(_OPEN, {})
     return values
+
+
+def _merged(changes: dict[str, str | None]) -> dict[str, str]:
+    merged = {**_open(), **changes}
+    return {name: value for name in PARAMETERS if (value := merged.get(name)) is not None}
 
 
 def _write(values: dict[str, str]) -> None:
@@ -188,8 +192,7 @@ def set_comparison(job_id: str | None) -> None:
 
 def link(name: str, **changes: str | None) -> str:
     """Return a relative URL to a page (``graph``, ``tensors``, …) with the current parameters and ``changes``."""
-    values = {key: value for key, value in {**_open(), **changes}.items() if value is not None}
-    return f"{page(name).url_path}?{urlencode(values)}"
+    return f"{page(name).url_path}?{urlencode(_merged(changes))}"
 
 
 def go(name: str, **changes: str | None) -> None:

@@ -1,0 +1,145 @@
+// Streams dropped files to the server, one after the other, and says when the server has begun to open them.
+
+const HEADERS = { "X-Graphdebug": "1" };
+const zones = new WeakMap();
+
+export default function ({ parentElement, setTriggerValue }) {
+  let zone = zones.get(parentElement);
+  if (!zone) {
+    zone = new Zone(parentElement);
+    zones.set(parentElement, zone);
+  }
+  clearTimeout(zone.leaving);
+  zone.announce = (job) => setTriggerValue("dropped", { job });
+  // Streamlit may clean up only to call again at once (a rerun, another theme): an upload goes on then.
+  return () => (zone.leaving = setTimeout(() => zone.cancel(), 250));
+}
+
+class Zone {
+  constructor(parent) {
+    const find = (selector) => parent.querySelector(selector);
+    Object.assign(this, {
+      root: find(".zone"), target: find(".target"), input: find("input"), progress: find(".progress"),
+      name: find(".name"), bar: find(".bar"), detail: find(".detail"), error: find(".error"),
+    });
+    this.input.addEventListener("change", () => this.take([...this.input.files]));
+    find(".cancel").addEventListener("click", () => this.cancel());
+    for (const kind of ["dragenter", "dragover"]) {
+      this.root.addEventListener(kind, (event) => { event.preventDefault(); this.root.classList.add("over"); });
+    }
+    this.root.addEventListener("dragleave", (event) => {
+      if (!this.root.contains(event.relatedTarget)) this.root.classList.remove("over");
+    });
+    this.root.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.root.classList.remove("over");
+      this.take([...event.dataTransfer.files]);
+    });
+  }
+
+  async take(files) {
+    this.input.value = "";
+    if (!files.length || this.running) return;
+    this.running = { request: null, cancelled: false };
+    this.show("uploading");
+    let upload = null;
+    try {
+      upload = (await call("POST", "uploads")).id;
+      await this.send(upload, files);
+      this.tell("Opening…", 1, "");
+      const { job } = await call("POST", `uploads/${upload}/open`);
+      upload = null;
+      this.show("idle");
+      this.announce(job);
+    } catch (error) {
+      this.show("idle");
+      if (!this.running.cancelled) this.complain(error.message);
+    } finally {
+      this.running = null;
+      if (upload) call("DELETE", `uploads/${upload}`).catch(() => {});
+    }
+  }
+
+  async send(upload, files) {
+    const total = files.reduce((sum, file) => sum + file.size, 0);
+    const started = performance.now();
+    let before = 0;
+    for (const file of files) {
+      await this.put(`uploads/${upload}/${encodeURIComponent(file.name)}`, file, (sent) => {
+        const seconds = (performance.now() - started) / 1000;
+        const rate = seconds > 0.5 ? ` · ${bytes((before + sent) / seconds)}/s` : "";
+        this.tell(file.name, total ? (before + sent) / total : 1, `${bytes(before + sent)} of ${bytes(total)}${rate}`);
+      });
+      before += file.size;
+    }
+  }
+
+  /** PUT one file with XMLHttpRequest: fetch cannot tell how much has been sent. */
+  put(path, file, progressed) {
+    return new Promise((resolve, reject) => {
+      if (this.running.cancelled) return reject(new Error("cancelled"));
+      const request = (this.running.request = new XMLHttpRequest());
+      request.open("PUT", url(path));
+      for (const [name, value] of Object.entries(HEADERS)) request.setRequestHeader(name, value);
+      request.upload.onprogress = (event) => progressed(event.loaded);
+      request.onload = () => (request.status < 400 ? resolve() : reject(new Error(sentence(request.responseText))));
+      request.onerror = () => reject(new Error(`The upload of ${file.name} broke off: is the server still running?`));
+      request.onabort = () => reject(new Error("cancelled"));
+      progressed(0);
+      request.send(file);
+    });
+  }
+
+  cancel() {
+    if (!this.running) return;
+    this.running.cancelled = true;
+    this.running.request?.abort();
+  }
+
+  show(state) {
+    this.root.dataset.state = state;
+    this.target.hidden = state !== "idle";
+    this.progress.hidden = state === "idle";
+    this.error.hidden = true;
+  }
+
+  tell(name, share, detail) {
+    const percent = Math.round(share * 100);
+    this.name.textContent = name;
+    this.bar.style.width = `${percent}%`;
+    this.bar.setAttribute("aria-valuenow", percent);
+    this.detail.textContent = detail;
+  }
+
+  complain(message) {
+    this.error.textContent = message;
+    this.error.hidden = false;
+  }
+}
+
+/** The address of one of our routes, whatever path the app is served under. */
+function url(path) {
+  return new URL(`graphdebug/${path}`, document.baseURI).href;
+}
+
+async function call(method, path) {
+  const answer = await fetch(url(path), { method, headers: HEADERS });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(sentence(text));
+  return text ? JSON.parse(text) : null;
+}
+
+function sentence(text) {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return "The server did not understand the upload.";
+  }
+}
+
+function bytes(count) {
+  const units = ["B", "kB", "MB", "GB"];
+  let unit = 0;
+  for (; count >= 1000 && unit < units.length - 1; unit += 1) count /= 1000;
+  return `${count >= 100 || !unit ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
+}

@@ -1,0 +1,149 @@
+"""What one sees at once of a model: size, types, operators, weights, nested graphs, metadata."""
+
+from html import escape
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from graphdebug.model.records import GraphInfo, ModelSummary, ValueInfo
+from graphdebug.ui import state
+from graphdebug.ui.findings_list import findings_list
+from graphdebug.ui.navigation import available
+from graphdebug.ui.words import amount, dtype, plain, plural, shape, size
+from graphdebug.workspace import intake
+from graphdebug.workspace.entries import ModelEntry
+
+_OPS_SHOWN = 14
+
+
+def overview(entry: ModelEntry) -> None:
+    """Show a model's overview, errors first."""
+    record, summary = entry.record, entry.record.summary
+    if intake.changed(entry):
+        st.warning("The file was changed or moved since it was opened: open it again.", icon=":material/sync_problem:")
+    _headline(summary)
+    findings_list(record)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _values("Inputs", summary.inputs)
+        _values("Outputs", summary.outputs)
+        _graphs(summary.graphs)
+    with right:
+        _operators(summary)
+    _weights(summary)
+    _about(entry)
+
+
+def _headline(summary: ModelSummary) -> None:
+    unknown = f"without {plural(summary.macs_unknown, 'node')} of unknown shape" if summary.macs_unknown else None
+    opset = next((str(version) for domain, version in summary.opsets if domain in ("", "ai.onnx")), "–")
+    with st.container(horizontal=True, gap="medium"):
+        st.metric("Nodes", f"{summary.nodes:,}", border=True)
+        st.metric("Parameters", amount(summary.parameters), border=True, help=f"{summary.parameters:,}")
+        st.metric("Multiply-accumulates", amount(summary.macs) + (" +" if unknown else ""), border=True, help=unknown)
+        st.metric("Size", size(summary.file_bytes + summary.external_bytes), border=True, help=_size_help(summary))
+        st.metric(
+            "Opset", opset, border=True, help="  \n".join(plain(f"{d or 'ai.onnx'} {v}") for d, v in summary.opsets)
+        )
+        st.metric("IR version", str(summary.ir_version or "–"), border=True)
+
+
+def _size_help(summary: ModelSummary) -> str | None:
+    if not summary.external_bytes:
+        return None
+    return f"{size(summary.file_bytes)} in the model file, {size(summary.external_bytes)} beside it"
+
+
+def _values(title: str, values: tuple[ValueInfo, ...]) -> None:
+    st.subheader(title)
+    if not values:
+        st.caption("None.")
+        return
+    rows = [{"name": value.name, "type": dtype(value.type), "shape": shape(value.type)} for value in values]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+
+
+def _operators(summary: ModelSummary) -> None:
+    st.subheader("Operators")
+    if not summary.ops:
+        st.caption("The model has no nodes.")
+        return
+    shown, rest = summary.ops[:_OPS_SHOWN], summary.ops[_OPS_SHOWN:]
+    names = [escape(name) for name, _ in shown]
+    counts = [count for _, count in shown]
+    if rest:
+        names.append(f"{len(rest)} others")
+        counts.append(sum(count for _, count in rest))
+    bar = go.Bar(x=counts, y=names, orientation="h", text=counts, textposition="outside", cliponaxis=False)
+    figure = go.Figure(bar)
+    figure.update_traces(hovertemplate="%{y}: %{x}<extra></extra>", marker_cornerradius=3)
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", showgrid=False)
+    figure.update_xaxes(visible=False)
+    figure.update_layout(height=60 + 25 * len(names), margin={"l": 0, "r": 40, "t": 4, "b": 4}, bargap=0.3)
+    st.plotly_chart(figure, config={"displayModeBar": False})
+    if summary.custom_domains:
+        st.caption(f"Custom domains: {plain(', '.join(summary.custom_domains))}")
+
+
+def _weights(summary: ModelSummary) -> None:
+    if not summary.largest:
+        return
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        st.subheader("Largest initializers")
+        rows = [
+            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "MB": item.bytes / 1e6}
+            for item in summary.largest
+        ]
+        st.dataframe(
+            pd.DataFrame(rows), hide_index=True, column_config={"MB": st.column_config.NumberColumn(format="%.3f")}
+        )
+    with right:
+        st.subheader("Weights by type")
+        rows = [{"type": name, "elements": count, "MB": held / 1e6} for name, count, held in summary.bytes_by_dtype]
+        st.dataframe(
+            pd.DataFrame(rows),
+            hide_index=True,
+            column_config={
+                "elements": st.column_config.NumberColumn(format="localized"),
+                "MB": st.column_config.NumberColumn(format="%.3f"),
+            },
+        )
+
+
+def _graphs(graphs: tuple[GraphInfo, ...]) -> None:
+    inner = [graph for graph in graphs if graph.path]
+    if not inner:
+        return
+    st.subheader("Nested graphs and functions")
+    rows = [{"graph": graph.title, "nodes": graph.nodes} for graph in inner]
+    # The key holds no state between models: a selection made in one would point into another.
+    picked = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"graphs-{state.parameter('model')}",
+    )
+    if picked.selection.rows and "graph" in available():
+        state.choose(inner[picked.selection.rows[0]].path)
+        state.go("graph")
+
+
+def _about(entry: ModelEntry) -> None:
+    summary = entry.record.summary
+    facts = {
+        "file": entry.location.path if entry.in_place else entry.name,
+        "files": ", ".join(entry.record.files),
+        "graph": summary.graph_name,
+        "producer": summary.producer,
+        "opened in": f"{entry.record.seconds:.2f} s",
+        **dict(summary.metadata),
+    }
+    st.subheader("About")
+    rows = [{"": key, "value": value} for key, value in facts.items() if value]
+    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    if summary.doc_string:
+        with st.expander("Description in the model"):
+            st.text(summary.doc_string)

@@ -1,0 +1,111 @@
+"""The table of runs and comparisons, and what can be done with the selected ones."""
+
+import pandas as pd
+import streamlit as st
+
+from graphdebug.jobs import service
+from graphdebug.ui import state
+from graphdebug.ui.job_progress import failure
+from graphdebug.ui.navigation import available
+from graphdebug.ui.words import ago, plain, plural, size
+from graphdebug.workspace.entries import JobEntry, JobState
+
+_KINDS = {"run": "run", "compare": "comparison"}
+_STATES = {
+    JobState.QUEUED: "⏳ waiting",
+    JobState.RUNNING: "⏳ running",
+    JobState.DONE: "✓ done",
+    JobState.FAILED: "✗ failed",
+    JobState.CANCELLED: "– cancelled",
+}
+
+
+def results_list(jobs: list[JobEntry]) -> None:
+    """Show all results, newest first; actions for the selected ones below."""
+    if not jobs:
+        st.info("Nothing yet: runs started on Tensors and comparisons started on Compare are kept here.")
+        return
+    names = {entry.id: entry.name for entry in state.workspace().models()}
+    only_open = state.current_model() is not None and st.toggle("Only the open model", key="reports-only-open")
+    shown = [job for job in jobs if not only_open or job.model_id == state.parameter("model")]
+    picked = st.dataframe(
+        _table(shown, names),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="reports-table",
+        column_config={"result": st.column_config.TextColumn(width="large")},
+    )
+    chosen = [shown[row] for row in picked.selection.rows if row < len(shown)]
+    if not chosen:
+        st.caption(
+            f"{plural(len(shown), 'result')}, {size(sum(job.bytes for job in shown))}. Select rows to act on them."
+        )
+        return
+    with st.container(horizontal=True):
+        if len(chosen) == 1:
+            _reopen_button(chosen[0])
+        if st.button("Delete…", icon=":material/delete:"):
+            _confirm_delete(chosen)
+    if len(chosen) == 1:
+        _detail(chosen[0])
+
+
+def verdict(job: JobEntry) -> str:
+    """Return what came out of a job, in one sentence; empty while nothing did."""
+    facts = job.summary
+    if job.failure is not None:
+        return job.failure.message
+    if job.kind == "compare":
+        return str(facts.get("sentence", ""))
+    if job.kind == "run" and facts:
+        bad = facts.get("first_nonfinite")
+        tail = f"first NaN or Inf in {bad}" if bad else "all finite"
+        return f"{plural(int(facts.get('tensors') or 0), 'tensor')}, {tail}"
+    return job.message
+
+
+def _table(jobs: list[JobEntry], names: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "kind": [_KINDS.get(job.kind, job.kind) for job in jobs],
+            "title": [job.title for job in jobs],
+            "model": [names.get(job.model_id or "", "–") for job in jobs],
+            "state": [_STATES[job.state] for job in jobs],
+            "result": [verdict(job) for job in jobs],
+            "when": [ago(job.created) for job in jobs],
+            "size": [size(job.bytes) for job in jobs],
+        }
+    )
+
+
+def _reopen_button(job: JobEntry) -> None:
+    name, parameter = ("tensors", "run") if job.kind == "run" else ("compare", "comparison")
+    ready = job.state == JobState.DONE and name in available()
+    if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=not ready):
+        if job.model_id:
+            state.open_model(job.model_id)
+        state.go(name, **{parameter: job.id})
+
+
+def _detail(job: JobEntry) -> None:
+    failure(job)
+    files = sorted(path for path in job.folder.glob("*") if path.is_file()) if job.folder.is_dir() else []
+    if files:
+        st.caption("Files")
+        with st.container(horizontal=True):
+            for path in files:
+                label = f"{plain(path.name)} · {size(path.stat().st_size)}"
+                st.link_button(label, f"graphdebug/jobs/{job.id}/files/{path.name}", icon=":material/download:")
+
+
+@st.dialog("Delete results?")
+def _confirm_delete(jobs: list[JobEntry]) -> None:
+    st.markdown(f"{plural(len(jobs), 'result')}, {size(sum(job.bytes for job in jobs))}. This cannot be undone.")
+    if st.button("Delete", type="primary", icon=":material/delete:"):
+        for job in jobs:
+            service.delete(state.workspace(), job.id)
+            for parameter in ("run", "comparison"):
+                if state.parameter(parameter) == job.id:
+                    state.set_parameters(**{parameter: None})
+        st.rerun()

@@ -1,0 +1,39 @@
+"""What this installation is made of and what runs on this machine."""
+
+import pandas as pd
+import streamlit as st
+
+from graphdebug.jobs import diagnosis
+from graphdebug.ui import state
+from graphdebug.ui.words import size
+
+_probe = st.cache_data(ttl=600, show_spinner="Trying the backends…")(diagnosis.probe)
+
+
+def _facts(rows: list[tuple[str, str]]) -> None:
+    st.dataframe(pd.DataFrame(rows, columns=["what", "value"]), hide_index=True, height="content")
+
+
+st.title("Diagnostics", anchor=False)
+usage = state.workspace().usage()
+with st.container(horizontal=True):
+    st.metric("Models in the workspace", size(usage.models), border=True)
+    st.metric("Runs and comparisons", size(usage.jobs), border=True)
+    st.metric("Free on its disk", size(usage.free), border=True)
+st.caption("The workspace is at")
+st.code(str(usage.root), language=None)
+
+probes = _probe()
+st.subheader("Backends")
+rows = [{"backend": one.spec, "runs here": one.available, "reason": one.reason} for one in probes]
+st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"reason": st.column_config.TextColumn(width="large")})
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Versions")
+    _facts(diagnosis.versions())
+with right:
+    st.subheader("Machine and limits")
+    _facts(diagnosis.machine())
+
+st.subheader("For a bug report", help="Names no model and no user")
+st.code(diagnosis.report(usage, probes), language=None)
