@@ -1,0 +1,199 @@
+"""The graph view's questions: scenes, search, details, weights. JSON and packed bytes; names are data, never HTML."""
+
+import gzip
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from graphdebug.api.answers import json_answer
+from graphdebug.api.details import NoSuchThing, index_of, initializer, node_details, value_details
+from graphdebug.api.group_details import group_details
+from graphdebug.api.initializers import describe_initializer
+from graphdebug.api.models import find_entry, find_model
+from graphdebug.model.document import Model
+from graphdebug.model.records import Finding
+from graphdebug.model.tensors import TensorError
+from graphdebug.view.pack import pack
+from graphdebug.view.scene import default_expanded, scene
+from graphdebug.view.scopes import all_groups
+from graphdebug.view.search import reveal, search
+
+ALL = "*"
+"""``expanded=*``: every group."""
+_KEPT_SCENES = 48
+_LONGEST_BODY = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SceneQuestion:
+    """Which scene is wanted. ``expanded`` None: the useful level; ``reveal`` is the id of a box or value to make visible."""
+
+    model_id: str
+    graph: str
+    expanded: tuple[str, ...] | None
+    flat: bool
+    direction: str
+    reveal: str
+
+
+def question(model_id: str, query: Mapping[str, str]) -> SceneQuestion:
+    """Read a question from query parameters; HTTPException 400 for one that makes no sense."""
+    direction = query.get("direction", "down")
+    if direction not in ("down", "right"):
+        raise HTTPException(400, "The direction of a graph is down or right.")
+    expanded = query.get("expanded")
+    groups = None if expanded is None else tuple(sorted({each for each in expanded.split(",") if each}))
+    return SceneQuestion(
+        model_id, query.get("graph", ""), groups, query.get("flat") == "1", direction, query.get("reveal", "")
+    )
+
+
+def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuestion) -> bytes:
+    """Lay out and pack a scene (docs/architecture.md, "The packed scene").
+
+    Raises:
+        NoSuchThing: there is no such graph.
+    """
+    index_of(model, wanted.graph)
+    if wanted.expanded is None:
+        expanded = default_expanded(model, wanted.graph)
+    elif ALL in wanted.expanded:
+        expanded = all_groups(model, wanted.graph)
+    else:
+        expanded = frozenset(wanted.expanded)
+    if wanted.reveal and not wanted.flat:
+        expanded |= reveal(model, wanted.graph, wanted.reveal)
+    drawn = scene(
+        model, wanted.graph, expanded, flat=wanted.flat, direction=wanted.direction, findings=findings
+    )
+    return pack(drawn)
+
+
+class _Scenes:
+    """The last scenes, packed and compressed; the only state of this module."""
+
+    def __init__(self) -> None:
+        self._scenes: OrderedDict[SceneQuestion, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, wanted: SceneQuestion, make: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            if known := self._scenes.get(wanted):
+                self._scenes.move_to_end(wanted)
+                return known
+        made = gzip.compress(make(), compresslevel=2, mtime=0)
+        with self._lock:
+            self._scenes[wanted] = made
+            while len(self._scenes) > _KEPT_SCENES:
+                self._scenes.popitem(last=False)
+        return made
+
+
+_scenes = _Scenes()
+
+
+def _scene_answer(request: Request, query: Mapping[str, str]) -> Response:
+    wanted = question(request.path_params["id"], query)
+    entry = find_entry(wanted.model_id)
+    model = find_model(entry)
+    body = _scenes.get(wanted, lambda: packed_scene(model, entry.record.findings, wanted))
+    headers = {"ETag": f'"{sha256(body).hexdigest()[:24]}"', "Cache-Control": "private, no-cache"}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    else:
+        body = gzip.decompress(body)
+    return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+async def _scene(request: Request) -> Response:
+    """Answer with a scene. A list of groups too long for a URL comes as a form in the body of a POST."""
+    query: Mapping[str, str] = request.query_params
+    if request.method == "POST":
+        query = dict(parse_qsl((await _body(request)).decode(errors="replace"), keep_blank_values=True))
+    return await run_in_threadpool(_answer, lambda: _scene_answer(request, query))
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST_BODY:
+            raise HTTPException(413, "This list of groups is too long.")
+    return body
+
+
+def _search(request: Request) -> Response:
+    query = request.query_params
+    model = find_model(find_entry(request.path_params["id"]))
+
+    def ask() -> Response:
+        index_of(model, query.get("graph", ""))
+        return json_answer(search(model, query.get("graph", ""), query.get("q", "")))
+
+    return _answer(ask)
+
+
+def _details(request: Request) -> Response:
+    query = request.query_params
+    entry = find_entry(request.path_params["id"])
+    model = find_model(entry)
+    return _answer(lambda: json_answer(details(model, entry.record.findings, query.get("graph", ""), query.get("id", ""))))
+
+
+def details(model: Model, findings: tuple[Finding, ...], graph: str, box: str) -> Any:
+    """Describe what has the id ``box`` in ``graph``: ``n:12``, ``s:group``, ``i:input``, ``o:output`` or ``v:value``.
+
+    Raises:
+        NoSuchThing: nothing there has this id.
+    """
+    kind, _, name = box.partition(":")
+    if kind == "n" and name.isdecimal() and len(name) < 12:
+        return node_details(model, graph, int(name), findings)
+    if kind == "s":
+        return group_details(model, graph, box)
+    if kind in ("i", "o", "v"):
+        return value_details(model, graph, name, findings)
+    raise NoSuchThing("Nothing in this graph has that id.")
+
+
+def _initializer(request: Request) -> Response:
+    query = request.query_params
+    model = find_model(find_entry(request.path_params["id"]))
+    parts = [part for part in query.get("slice", "").split(",") if part]
+    if not all(part.isdecimal() and len(part) < 18 for part in parts):
+        raise HTTPException(400, "A slice is a list of indices, like 0,3.")
+
+    def ask() -> Response:
+        tensor = initializer(model, query.get("graph", ""), query.get("name", ""))
+        return json_answer(describe_initializer(model, tensor, [int(part) for part in parts]))
+
+    return _answer(ask)
+
+
+def _answer(ask: Callable[[], Response]) -> Response:
+    try:
+        return ask()
+    except NoSuchThing as error:
+        raise HTTPException(404, str(error)) from error
+    except TensorError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/models/{id}/scene", _scene, methods=["GET", "POST"]),
+    Route("/models/{id}/search", _search),
+    Route("/models/{id}/details", _details),
+    Route("/models/{id}/initializer", _initializer),
+]

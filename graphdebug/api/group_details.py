@@ -1,0 +1,65 @@
+"""What the panel shows about a group of nodes: what is in it and what crosses its border."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from graphdebug.api.details import NoSuchThing, Value, find_value, index_of
+from graphdebug.model.document import Model
+from graphdebug.model.index import GraphIndex
+from graphdebug.view.contents import contents, is_constant
+
+MOST_CROSSING = 100
+"""Values listed on each side of a group's border."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDetails:
+    """A group. ``ops`` are (op, count), most frequent first; ``inputs`` and ``outputs`` are values that cross its border.
+
+    Weights are not counted among the inputs. ``crossing`` tells how many inputs and outputs there are in all.
+    """
+
+    kind: str
+    graph: str
+    id: str
+    title: str
+    class_name: str
+    nodes: int
+    ops: tuple[tuple[str, int], ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    crossing: tuple[int, int]
+
+
+def group_details(model: Model, graph: str, group: str) -> GroupDetails:
+    """Describe the group with this id (``s:encoder/layer.0``).
+
+    Raises:
+        NoSuchThing: there is no such graph or group.
+    """
+    index = index_of(model, graph)
+    found = contents(model, graph).groups.get(group)
+    if found is None:
+        raise NoSuchThing("This graph has no group of that name.")
+    inside = set(found.all_nodes())
+    members = sorted(inside)
+    made = {name: None for node in members for name in index.nodes[node].output if name}
+    taken = {name: None for node in members for name in index.nodes[node].input if name}
+    entering = [name for name in taken if name not in made and not is_constant(index, name)]
+    leaving = [name for name in made if name in index.outputs or _users(index, name) - inside]
+    return GroupDetails(
+        kind="group",
+        graph=graph,
+        id=group,
+        title=found.title,
+        class_name=found.class_name,
+        nodes=found.count,
+        ops=tuple(Counter(index.nodes[node].op_type for node in members).most_common()),
+        inputs=tuple(find_value(model, graph, name) for name in entering[:MOST_CROSSING]),
+        outputs=tuple(find_value(model, graph, name) for name in leaving[:MOST_CROSSING]),
+        crossing=(len(entering), len(leaving)),
+    )
+
+
+def _users(index: GraphIndex, name: str) -> set[int]:
+    return {node for node, _ in index.consumers.get(name, ())} | set(index.captured.get(name, ()))

@@ -1,0 +1,31 @@
+"""The graph as every working page shows it: at the same place, with the same choice, expansion and zoom."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from graphdebug.ui.graph_view.component import Overlay, graph_view
+from graphdebug.ui.state import Choice
+from graphdebug.workspace.entries import ModelEntry
+
+# The column with the panel may be longer than the window; the graph then stays in sight.
+_STICKY = "<style>.st-key-{key} {{ position: sticky; top: 3.6rem; }}</style>"
+
+
+def graph_column(
+    entry: ModelEntry,
+    key: str,
+    overlay: Overlay | None = None,
+    *,
+    height: int | None = None,
+    on_choice: Callable[[], None] | None = None,
+) -> Choice | None:
+    """Show the graph of ``entry`` in the column one is in, and return what is chosen.
+
+    Call it inside ``with st.columns(…)[0]``, in the same fragment as the panel that follows the choice: then a click in
+    the graph runs only that fragment.
+    """
+    place = f"graph_place_{key}"
+    st.html(_STICKY.format(key=place))
+    with st.container(key=place):
+        return graph_view(entry.id, key=f"graph_{key}", overlay=overlay, height=height, on_choice=on_choice)

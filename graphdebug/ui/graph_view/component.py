@@ -1,0 +1,127 @@
+"""The graph view as a Streamlit component: what Python tells it, and what it tells Python.
+
+The browser fetches scenes itself (``graphdebug.api.graph``); what passes here is small: which model, what to show as
+chosen, which colours to lay over the boxes, and, back, what was chosen.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import streamlit as st
+
+from graphdebug.api.static import module_path
+from graphdebug.ui import state
+from graphdebug.ui.state import Choice
+
+_HERE = Path(__file__).parent
+_SEEN = "graphdebug.graph_view.seen"
+
+# Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
+# then runs first, so the view is taken down only when its parent is really gone.
+_LOADER = """
+const view = import(new URL("MODULE", document.baseURI).href);
+export default function ({ data, parentElement, setTriggerValue }) {
+  view.then(({ mount }) => mount(parentElement, data, (choice) => setTriggerValue("choice", choice)));
+  return () => setTimeout(() => {
+    if (!(parentElement.host ?? parentElement).isConnected) view.then(({ unmount }) => unmount(parentElement));
+  });
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Colours and texts laid over the graph, by box id (``n:12``, ``s:group``, ``v:value``).
+
+    ``colors`` and ``legend`` (label, colour) take CSS colours; boxes without one are drawn neutral. ``texts`` are shown
+    under the pointer. ``marks`` are colours of a dot at a box's corner. The legend shows only with a title or entries.
+    """
+
+    title: str = ""
+    legend: tuple[tuple[str, str], ...] = ()
+    colors: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
+
+
+def graph_view(
+    model_id: str,
+    *,
+    key: str,
+    overlay: Overlay | None = None,
+    height: int | None = None,
+    on_choice: Callable[[], None] | None = None,
+) -> Choice | None:
+    """Show the graph of a model and return what is chosen in it: the app's one choice (``ui.state``), on every page.
+
+    Args:
+        model_id: a model of the workspace.
+        key: the widget's key; pan, zoom and expansion are kept by model, whatever the key.
+        overlay: colours to lay over the boxes.
+        height: in pixels; as high as the window allows by default.
+        on_choice: called after a choice made in the graph, before the page runs again.
+    """
+    component = st.components.v2.component(
+        "graphdebug.graph_view",
+        css=(_HERE / "graph_view.css").read_text(),
+        js=_LOADER.replace("MODULE", module_path("graph_view/js/view.js")),
+    )
+
+    def chosen() -> None:
+        made = st.session_state[key].get("choice")
+        if made:
+            _take(model_id, made)
+            if on_choice is not None:
+                on_choice()
+
+    component(
+        key=key,
+        data={"model": model_id, "select": _selection(model_id), "overlay": _overlay(overlay), "height": height},
+        on_choice_change=chosen,
+        height="content",
+    )
+    return state.choice()
+
+
+def _take(model_id: str, made: Mapping[str, Any]) -> None:
+    """Make what was chosen in the view the app's choice. Inputs and outputs of the graph are values to the app."""
+    kind, _, name = str(made["id"]).partition(":")
+    graph = str(made["graph"])
+    if kind == "n":
+        state.choose(graph, node=int(name))
+    elif kind == "s":
+        state.choose(graph, group=str(made["id"]))
+    elif kind in ("i", "o", "v"):
+        state.choose(graph, value=name)
+    else:
+        state.choose(graph)
+    st.session_state[_SEEN] = (model_id, *_current(), st.session_state[_SEEN][-1])
+
+
+def _selection(model_id: str) -> dict[str, str]:
+    """Return what the view shall show as chosen. ``seq`` changes only when the choice was made elsewhere.
+
+    Until then the dictionary stays the same, so that nothing is sent again while one clicks in the view.
+    """
+    seen = st.session_state.get(_SEEN)
+    if seen is None or seen[:3] != (model_id, *_current()):
+        seen = (model_id, *_current(), {"seq": uuid4().hex[:8], **dict(zip(("graph", "id"), _current(), strict=True))})
+        st.session_state[_SEEN] = seen
+    selection: dict[str, str] = seen[-1]
+    return selection
+
+
+def _current() -> tuple[str, str]:
+    choice = state.choice()
+    return (choice.graph, choice.id) if choice else (state.parameter("graph") or "", "")
+
+
+def _overlay(overlay: Overlay | None) -> dict[str, Any] | None:
+    if overlay is None:
+        return None
+    sent = asdict(overlay)
+    sent["legend"] = [{"label": label, "color": color} for label, color in overlay.legend]
+    return sent

@@ -1,0 +1,32 @@
+/** What can be chosen, and how a choice is named: {id, kind}. Ids are those of boxes; a value's is `v:` + its name. */
+import { Kind } from "./scene.js";
+
+export const NOTHING = Object.freeze({ id: "", kind: "" });
+
+const KINDS = { n: "node", s: "group", i: "input", o: "output", v: "value" };
+
+export function choiceOf(id) {
+  return id ? { id, kind: KINDS[id.split(":", 1)[0]] ?? "node" } : NOTHING;
+}
+
+/** The edges to highlight for a chosen id: those of the value, or those that arrive at and leave the box. */
+export function edgesFor(scene, id) {
+  if (!scene || !id) return {};
+  const box = scene.boxOf(id);
+  if (box >= 0) return scene.edgesAt(box);
+  return id.startsWith("v:") ? { value: scene.edgesOf(id.slice(2)) } : {};
+}
+
+/** Lines of a tooltip for what is under the pointer. */
+export function describe(scene, { box, edge }, texts) {
+  if (box >= 0) {
+    const lines = [scene.text(scene.op[box]), scene.text(scene.label[box]), scene.text(scene.chips[box])];
+    if (scene.kind[box] === Kind.GROUP || scene.kind[box] === Kind.FRAME) lines.push(`${scene.count[box]} nodes`);
+    lines.push(texts[scene.idOf(box)]);
+    return lines.filter(Boolean);
+  }
+  if (edge < 0) return [];
+  const name = scene.text(scene.value[edge]);
+  const more = scene.edgeCount[edge] > 1 ? `and ${scene.edgeCount[edge] - 1} more between these two` : "";
+  return [name, scene.text(scene.edgeLabel[edge]), more, texts[`v:${name}`]].filter(Boolean);
+}

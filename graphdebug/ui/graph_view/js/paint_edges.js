@@ -1,0 +1,103 @@
+/** Draws edges: one path for all plain ones, then those of the choice, then labels. */
+import { middle, trace } from "./routes.js";
+import { cut } from "./lettering.js";
+
+/** More edges than this at once are drawn without curves, and while moving they are thinned out. */
+const MANY = 2500;
+const TOO_MANY = 9000;
+const ARROW_FROM = 0.4;
+const LABEL_FROM = 0.78;
+
+/**
+ * @param {CanvasRenderingContext2D} ctx in scene coordinates
+ * @param {number[]} edges those in view
+ * @param {Object} look see painter.js
+ */
+export function paintEdges(ctx, scene, edges, theme, look, k) {
+  if (look.moving && edges.length > TOO_MANY) return;
+  const curved = edges.length <= MANY && k > 0.12;
+  ctx.lineJoin = "round";
+  ctx.strokeStyle = k < 0.25 ? theme.edgeFar : theme.edge;
+  strokeAll(ctx, scene, edges.filter((e) => scene.edgeCount[e] <= 1), Math.max(1, 0.6 / k), curved);
+  const bundles = edges.filter((e) => scene.edgeCount[e] > 1);
+  strokeAll(ctx, scene, bundles, Math.max(2, 1 / k), curved);
+  if (k > ARROW_FROM && !(look.moving && edges.length > MANY)) {
+    ctx.fillStyle = theme.edge;
+    ctx.beginPath();
+    for (const edge of edges) arrow(ctx, scene, edge, 5);
+    ctx.fill();
+  }
+}
+
+/** Draw the edges of the choice over everything else. */
+export function paintChosenEdges(ctx, scene, chosen, theme, k) {
+  const width = Math.max(2.2, 1.6 / k);
+  for (const [edges, color] of [
+    [chosen.incoming, theme.upstream],
+    [chosen.outgoing, theme.downstream],
+    [chosen.value, theme.accent],
+  ]) {
+    if (!edges?.length) continue;
+    ctx.strokeStyle = color;
+    ctx.fillStyle = color;
+    strokeAll(ctx, scene, edges, width, true);
+    ctx.beginPath();
+    for (const edge of edges) arrow(ctx, scene, edge, Math.max(6.5, 4 / k));
+    ctx.fill();
+  }
+}
+
+/** Write types on edges, once for each value that leaves a box, where there is room. */
+export function paintEdgeLabels(ctx, scene, edges, theme, k) {
+  if (k < LABEL_FROM) return;
+  ctx.font = `500 9.5px ${theme.font}`;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  const written = new Set();
+  for (const edge of edges) {
+    const label = scene.text(scene.edgeLabel[edge]);
+    const key = `${scene.ends[2 * edge]}\u0000${label}`;
+    if (!label || written.has(key)) continue;
+    written.add(key);
+    const more = scene.edgeCount[edge] > 1 ? `  +${scene.edgeCount[edge] - 1}` : "";
+    const text = cut(ctx, label, 150) + more;
+    const { x, y } = middle(scene, edge);
+    const half = ctx.measureText(text).width / 2 + 3;
+    ctx.globalAlpha = 0.88;
+    ctx.fillStyle = theme.background;
+    ctx.fillRect(x - half, y - 7, 2 * half, 14);
+    ctx.globalAlpha = 1;
+    ctx.fillStyle = theme.muted;
+    ctx.fillText(text, x, y + 0.5);
+  }
+}
+
+function strokeAll(ctx, scene, edges, width, curved) {
+  if (!edges.length) return;
+  ctx.lineWidth = width;
+  ctx.beginPath();
+  for (const edge of edges) trace(ctx, scene, edge, curved);
+  ctx.stroke();
+}
+
+function arrow(ctx, scene, edge, size) {
+  const last = scene.start[edge + 1] - 1;
+  if (last <= scene.start[edge]) return;
+  const [x, y] = [scene.points[2 * last], scene.points[2 * last + 1]];
+  const [px, py] = [scene.points[2 * last - 2], scene.points[2 * last - 1]];
+  const half = size * 0.62;
+  if (scene.down) {
+    const sign = y >= py ? 1 : -1;
+    triangle(ctx, x, y, x - half, y - sign * size, x + half, y - sign * size);
+  } else {
+    const sign = x >= px ? 1 : -1;
+    triangle(ctx, x, y, x - sign * size, y - half, x - sign * size, y + half);
+  }
+}
+
+function triangle(ctx, ax, ay, bx, by, cx, cy) {
+  ctx.moveTo(ax, ay);
+  ctx.lineTo(bx, by);
+  ctx.lineTo(cx, cy);
+  ctx.closePath();
+}

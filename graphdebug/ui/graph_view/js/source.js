@@ -1,0 +1,68 @@
+/** Where scenes and search results come from: the server's routes, with a small cache. */
+import { unpack } from "./scene.js";
+
+/** This module lies at `…/graphdebug/static/<digest>/graph_view/js/`; the routes are beside `static`. */
+const ROOT = new URL("../../../../", import.meta.url);
+const KEPT = 6;
+/** A URL longer than this may be refused by a proxy; then the same question is posted. */
+const LONGEST_URL = 6000;
+
+export class Source {
+  constructor(model) {
+    this.base = new URL(`models/${encodeURIComponent(model)}/`, ROOT);
+    this.scenes = new Map();
+  }
+
+  /**
+   * Fetch a scene.
+   * @param {Object} question
+   * @param {string} question.graph graph path
+   * @param {?string[]} question.expanded ids of expanded groups, ["*"]: all; null: the useful level
+   * @param {boolean} question.flat
+   * @param {string} question.direction "down" or "right"
+   * @param {string} question.reveal id of a box or value that must become visible; "": none
+   * @param {AbortSignal} signal
+   * @returns {Promise<Scene>}
+   */
+  async scene({ graph, expanded, flat, direction, reveal }, signal) {
+    const query = new URLSearchParams({ graph, flat: flat ? "1" : "0", direction });
+    if (expanded) query.set("expanded", expanded.join(","));
+    if (reveal) query.set("reveal", reveal);
+    const key = query.toString();
+    const known = this.scenes.get(key);
+    if (known) return known;
+    const url = new URL("scene", this.base);
+    let response;
+    if (key.length > LONGEST_URL) {
+      const headers = { "X-Graphdebug": "1", "Content-Type": "application/x-www-form-urlencoded" };
+      response = await ask(url, { method: "POST", headers, body: key, signal });
+    } else {
+      url.search = key;
+      response = await ask(url, { signal });
+    }
+    const scene = unpack(await response.arrayBuffer());
+    this.scenes.set(key, scene);
+    if (this.scenes.size > KEPT) this.scenes.delete(this.scenes.keys().next().value);
+    return scene;
+  }
+
+  /** Search; returns {hits, total}. */
+  async search(graph, text, signal) {
+    const url = new URL("search", this.base);
+    url.search = new URLSearchParams({ graph, q: text });
+    return (await ask(url, { signal })).json();
+  }
+}
+
+async function ask(url, options) {
+  let response;
+  try {
+    response = await fetch(url, options);
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new Error("The server cannot be reached. Is graphdebug still running?");
+  }
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => ({}));
+  throw new Error(answer.error ?? `The server answered ${response.status}.`);
+}

@@ -1,0 +1,116 @@
+/** The canvas and its camera: sizes, frames, movement. Knows nothing of what is painted. */
+import { between, ease, zoomAt } from "./camera.js";
+
+const SETTLE = 130;
+const GLIDE = 200;
+
+export class Stage {
+  /**
+   * @param {HTMLElement} host its size is the canvas's
+   * @param {HTMLCanvasElement} canvas
+   * @param {(size: {width, height, ratio}, camera: Object) => void} draw
+   * @param {() => void} settled called when the camera came to rest
+   */
+  constructor(host, canvas, draw, settled) {
+    this.host = host;
+    this.canvas = canvas;
+    this.draw = draw;
+    this.settled = settled;
+    this.camera = { k: 1, tx: 0, ty: 0 };
+    this.moving = false;
+    this.motions = new Set();
+    this.observer = new ResizeObserver(() => this.#resize());
+    this.observer.observe(host);
+    this.#resize();
+  }
+
+  get width() {
+    return this.host.clientWidth || 800;
+  }
+
+  get height() {
+    return this.host.clientHeight || 600;
+  }
+
+  pan(dx, dy) {
+    const { k, tx, ty } = this.camera;
+    this.#move({ k, tx: tx + dx, ty: ty + dy });
+  }
+
+  zoom(x, y, factor) {
+    this.#move(zoomAt(this.camera, x, y, factor));
+  }
+
+  /** Be there at once. */
+  jump(camera) {
+    this.motions.clear();
+    this.camera = camera;
+    this.invalidate();
+  }
+
+  /** Go there in a moment. */
+  glide(camera) {
+    const from = this.camera;
+    this.motions.clear();
+    this.animate((t) => {
+      this.camera = between(from, camera, t);
+    });
+  }
+
+  /** Call `motion(t)` every frame with t from 0 to 1, eased; at once when motion is unwelcome. */
+  animate(motion) {
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      motion(1);
+      this.#rest();
+      return;
+    }
+    this.motions.add({ motion, begin: performance.now() });
+    this.invalidate();
+  }
+
+  /** Paint soon. */
+  invalidate() {
+    this.frame ??= requestAnimationFrame((now) => this.#frame(now));
+  }
+
+  stop() {
+    cancelAnimationFrame(this.frame);
+    clearTimeout(this.resting);
+    this.observer.disconnect();
+  }
+
+  #move(camera) {
+    this.motions.clear();
+    this.camera = camera;
+    this.moving = true;
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.#rest(), SETTLE);
+    this.invalidate();
+  }
+
+  #rest() {
+    this.moving = false;
+    this.settled();
+    this.invalidate();
+  }
+
+  #frame(now) {
+    this.frame = null;
+    const running = this.motions.size > 0;
+    for (const entry of this.motions) {
+      const t = Math.min(1, Math.max(0, now - entry.begin) / GLIDE);
+      entry.motion(t < 1 ? ease(t) : 1);
+      if (t >= 1) this.motions.delete(entry);
+    }
+    this.draw({ width: this.width, height: this.height, ratio: this.ratio }, this.camera);
+    if (this.motions.size) this.invalidate();
+    else if (running) this.settled();
+  }
+
+  #resize() {
+    this.ratio = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.width * this.ratio);
+    this.canvas.height = Math.round(this.height * this.ratio);
+    this.invalidate();
+  }
+}

@@ -1,0 +1,439 @@
+/**
+ * The graph view: fetches scenes, paints them, and tells Python what was chosen.
+ *
+ * `mount(root, data, emit)` makes it, or updates the one that `root` already holds. What it shows is kept in
+ * sessionStorage, so that it stands as it was left after a page switch or a refresh.
+ *
+ * For tests the host element (`.graph-view`) has `data-state` ("loading", "ready", "error"), `data-boxes`,
+ * `data-selected`, and a property `graphView`: the GraphView itself, whose `rectOf(id)` gives the client rectangle of a
+ * box and whose `frameTime` is the milliseconds the last frame took to paint.
+ */
+import * as Camera from "./camera.js";
+import { NOTHING, choiceOf, describe, edgesFor } from "./choice.js";
+import * as chrome from "./chrome.js";
+import { element } from "./dom.js";
+import { Finder } from "./finder.js";
+import { listen } from "./gestures.js";
+import { hit } from "./hit.js";
+import { Keys } from "./keys.js";
+import { recall, remember } from "./memory.js";
+import { entrance } from "./navigate.js";
+import { paint } from "./painter.js";
+import { Kind } from "./scene.js";
+import { Source } from "./source.js";
+import { Stage } from "./stage.js";
+import { readTheme } from "./theme.js";
+
+const EMIT_PAUSE = 60;
+const ANIMATED = 2500;
+
+/**
+ * @param {ShadowRoot|HTMLElement} root
+ * @param {Object} data {model, graph, select: {seq, graph, id}, overlay: {title, legend, colors, texts, marks}, height}
+ * @param {(choice: {graph: string, id: string, kind: string}) => void} emit
+ */
+export function mount(root, data, emit) {
+  const host = root.querySelector(".graph-view");
+  if (host?.graphView) host.graphView.update(data, emit);
+  else new GraphView(root).update(data, emit);
+}
+
+/** Take the view off the page. */
+export function unmount(root) {
+  root.querySelector(".graph-view")?.graphView?.destroy();
+}
+
+class GraphView {
+  constructor(root) {
+    this.scene = null;
+    this.choice = NOTHING;
+    this.hovered = { box: -1, edge: -1 };
+    this.modes = { expanded: null, flat: false, direction: "down" };
+    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), moving: false, transition: null };
+    this.#build(root);
+  }
+
+  // -- What Python says ------------------------------------------------------------------------------------------
+
+  update(data, emit) {
+    this.emit = emit;
+    const old = this.data;
+    this.data = data;
+    this.host.style.height = data.height ? `${data.height}px` : "";
+    this.theme = readTheme(this.host, this.scene?.meta.categories ?? []);
+    this.#overlay(data.overlay);
+    const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
+    if (old?.model !== data.model) this.#openModel(data.model, select);
+    else if (old.select?.seq !== select.seq) {
+      remember({ seq: select.seq }, data.model);
+      this.reveal(select.graph, select.id, false);
+    }
+    this.stage.invalidate();
+  }
+
+  #openModel(model, select) {
+    this.source = new Source(model);
+    this.scene = null;
+    const known = recall(model);
+    const isNews = known.seq !== select.seq;
+    remember({ seq: select.seq }, model);
+    const graph = isNews || known.graph === undefined ? select.graph : known.graph;
+    this.#enter(graph, isNews ? select.id : recall(model, graph).choice ?? select.id, false);
+  }
+
+  #overlay(overlay) {
+    const shades = new Map();
+    for (const [id, color] of Object.entries(overlay?.colors ?? {})) {
+      if (!shades.has(color)) shades.set(color, this.theme.tint(color));
+      shades.set(id, shades.get(color));
+    }
+    this.look.shades = shades;
+    this.look.marks = new Map(Object.entries(overlay?.marks ?? {}));
+    this.texts = overlay?.texts ?? {};
+    chrome.legend(this.parts.legend, overlay);
+  }
+
+  // -- Graphs and scenes -----------------------------------------------------------------------------------------
+
+  /** Show a graph as it was left, with `id` chosen. */
+  #enter(graph, id, tell = true) {
+    this.graph = graph;
+    const known = recall(this.data.model, graph);
+    const first = recall(this.data.model).modes ?? {};
+    this.modes = {
+      expanded: known.expanded ?? null,
+      flat: known.flat ?? false,
+      direction: known.direction ?? first.direction ?? "down",
+    };
+    remember({ graph }, this.data.model);
+    return this.#load({ camera: known.camera, choose: id ?? "", tell });
+  }
+
+  /** Open another graph: nested, a function's body, or the way back. */
+  open(graph) {
+    if (graph !== this.graph) this.#enter(graph, recall(this.data.model, graph).choice ?? "");
+  }
+
+  back() {
+    const steps = this.#trail();
+    if (steps.length > 1) this.open(steps.at(-2).graph);
+  }
+
+  /** Make a box or value visible, wherever it is, and choose it. */
+  async reveal(graph, id, tell = true) {
+    if (graph !== this.graph) await this.#enter(graph, id, tell);
+    else if (!id || (this.scene && this.scene.anchorOf(id) >= 0)) this.choose(choiceOf(id), { look: true, tell });
+    else await this.#load({ reveal: id, choose: id, look: true, tell });
+  }
+
+  /** Expand or collapse a group; what one looked at stays where it is. */
+  toggle(id) {
+    const expanded = new Set(this.scene.meta.expanded);
+    if (!expanded.delete(id)) expanded.add(id);
+    return this.#load({ expanded: [...expanded], anchor: id });
+  }
+
+  setModes(changes) {
+    const anchor = this.look.box >= 0 && changes.direction === undefined ? this.choice.id : "";
+    return this.#load({ ...changes, anchor });
+  }
+
+  /**
+   * Fetch and show a scene.
+   * @param {Object} wish changed modes, and: `reveal` an id that must be visible, `choose` an id to choose, `anchor` a box
+   *   that keeps its place, `look` bring the choice into view, `camera` where to look, `tell` tell Python
+   */
+  async #load(wish) {
+    this.pending?.abort();
+    const pending = (this.pending = new AbortController());
+    const { expanded = this.modes.expanded, flat = this.modes.flat, direction = this.modes.direction } = wish;
+    const known = wish.choose && !this.scene ? wish.choose : "";
+    this.host.dataset.state = "loading";
+    this.parts.progress.hidden = false;
+    if (!this.scene) chrome.notice(this.parts.notice, "loading", "Laying out the graph…");
+    try {
+      const question = { graph: this.graph, expanded, flat, direction, reveal: wish.reveal ?? known };
+      const scene = await this.source.scene(question, pending.signal);
+      if (pending.signal.aborted) return;
+      this.modes = { expanded: expanded || wish.reveal ? [...scene.meta.expanded] : null, flat, direction };
+      this.#show(scene, wish);
+    } catch (problem) {
+      if (problem.name === "AbortError") return;
+      this.parts.progress.hidden = true;
+      this.host.dataset.state = "error";
+      const retry = { label: "Try again", run: () => this.#load(wish) };
+      chrome.notice(this.parts.notice, "error", problem.message, retry);
+    }
+  }
+
+  #show(scene, wish) {
+    const old = this.scene;
+    const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
+    this.scene = scene;
+    this.theme = readTheme(this.host, scene.meta.categories);
+    this.#place(sameGraph ? old : null, wish);
+    this.hovered = { box: -1, edge: -1 };
+    this.look.hovered = -1;
+    const target = wish.choose === undefined ? this.choice : choiceOf(wish.choose);
+    this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
+    this.#dress();
+    this.#save();
+  }
+
+  /** Put the camera where it belongs for a new scene, and let boxes travel from where they were. */
+  #place(old, wish) {
+    const { width, height } = this.stage;
+    const scene = this.scene;
+    const [w, h] = scene.meta.size;
+    const now = scene.anchorOf(wish.anchor ?? "");
+    const before = old?.anchorOf(wish.anchor ?? "") ?? -1;
+    this.look.transition = null;
+    if (now >= 0 && before >= 0) {
+      const from = old.rectOf(before);
+      const to = scene.rectOf(now);
+      const { k, tx, ty } = this.stage.camera;
+      const [dx, dy] = [from.x + from.w / 2 - (to.x + to.w / 2), from.y - to.y];
+      this.stage.jump({ k, tx: tx + dx * k, ty: ty + dy * k });
+      if (scene.boxes <= ANIMATED) this.#travel(old, before, dx, dy);
+    } else if (wish.camera) this.stage.jump(wish.camera);
+    else if (!old || old.meta.direction !== scene.meta.direction || !wish.look) {
+      const box = entrance(scene);
+      const entry = box >= 0 ? scene.rectOf(box) : { x: 0, y: 0, w: 0, h: 0 };
+      const rect = { x: 0, y: 0, w, h };
+      const point = { x: entry.x + entry.w / 2, y: entry.y + entry.h / 2 };
+      this.stage.jump(Camera.opening(rect, point, width, height, scene.down));
+    }
+  }
+
+  /** Boxes start where they were (shifted with the camera); new ones grow out of the box that was opened. */
+  #travel(old, origin, dx, dy) {
+    const { scene } = this;
+    const rects = new Float32Array(4 * scene.boxes);
+    for (let b = 0; b < scene.boxes; b++) {
+      const known = old.boxOf(scene.idOf(b));
+      const { x, y, w, h } = old.rectOf(known >= 0 ? known : origin);
+      rects.set([x - dx, y - dy, w, h], 4 * b);
+    }
+    this.look.transition = { rects, t: 0 };
+    this.stage.animate((t) => {
+      this.look.transition = t < 1 ? { rects, t } : null;
+    });
+  }
+
+  /** Everything around the canvas that depends on the scene. */
+  #dress() {
+    const { scene, host, parts, bar } = this;
+    const hidden = scene.boxes === 0;
+    chrome.notice(parts.notice, "empty", hidden ? "This graph has no nodes." : "");
+    chrome.trail(parts.trail, this.#trail(), (graph) => this.open(graph), () => this.back());
+    parts.progress.hidden = true;
+    parts.status.textContent = `${scene.meta.nodes.toLocaleString("en")} nodes · ${scene.boxes.toLocaleString("en")} boxes shown`;
+    bar.flat.setAttribute("aria-pressed", String(Boolean(scene.meta.flat)));
+    bar.direction.setAttribute("aria-pressed", String(!scene.down));
+    host.dataset.state = "ready";
+    host.dataset.boxes = scene.boxes;
+  }
+
+  #trail() {
+    const { meta } = this.scene ?? { meta: { trail: [], graph: this.graph, title: "" } };
+    const outer = meta.trail.filter((graph) => graph !== meta.graph).sort((a, b) => a.length - b.length);
+    const steps = outer.map((graph) => ({ graph, title: graph ? graph.split("/").at(-1) : "main graph" }));
+    return [...steps, { graph: meta.graph, title: meta.title || meta.graph || "main graph" }];
+  }
+
+  // -- Choice ----------------------------------------------------------------------------------------------------
+
+  /** Choose; `look` brings it into view, `tell` lets Python know. */
+  choose(choice, { look = false, tell = true } = {}) {
+    this.choice = choice;
+    this.look.box = this.scene?.boxOf(choice.id) ?? -1;
+    this.look.edges = edgesFor(this.scene, choice.id);
+    this.host.dataset.selected = choice.id;
+    this.parts.voice.textContent = this.look.box >= 0 ? describe(this.scene, { box: this.look.box, edge: -1 }, {}).join(", ") : "";
+    if (look) this.#lookAt(choice.id);
+    remember({ choice: choice.id }, this.data.model, this.graph);
+    this.stage.invalidate();
+    if (!tell) return;
+    clearTimeout(this.emitting);
+    const graph = this.graph;
+    this.emitting = setTimeout(() => this.emit({ graph, ...choice }), EMIT_PAUSE);
+  }
+
+  #lookAt(id) {
+    const box = this.scene?.anchorOf(id) ?? -1;
+    if (box < 0) return;
+    const rect = this.scene.rectOf(box);
+    const { camera, width, height } = this.stage;
+    if (!Camera.shows(camera, rect, width, height)) this.stage.glide(Camera.centre(camera, rect, width, height));
+  }
+
+  /** Open what a box holds: expand a group, open a nested graph, follow a stub. */
+  activate(box) {
+    const { scene } = this;
+    const id = scene.idOf(box);
+    const kind = scene.kind[box];
+    if (kind === Kind.GROUP || kind === Kind.FRAME) this.toggle(id);
+    const graphs = scene.meta.children?.[id] ?? [];
+    if (graphs.length === 1) this.open(graphs[0]);
+    if (graphs.length < 2) return;
+    const { camera } = this.stage;
+    const rect = scene.rectOf(box);
+    const entries = graphs.map((graph) => ({ label: graph.split("/").at(-1), run: () => this.open(graph) }));
+    chrome.menu(this.parts.menu, entries, rect.x * camera.k + camera.tx, (rect.y + rect.h) * camera.k + camera.ty + 4);
+  }
+
+  /** A stub stands for an edge too long to draw: go to the box at its other end. */
+  #follow(box) {
+    const target = this.scene.meta.stubs?.[this.scene.idOf(box)];
+    if (target) this.reveal(this.graph, target);
+  }
+
+  // -- Pointer ---------------------------------------------------------------------------------------------------
+
+  #at(x, y) {
+    const { k, tx, ty } = this.stage.camera;
+    return this.scene ? hit(this.scene, (x - tx) / k, (y - ty) / k, k) : { box: -1, edge: -1, toggle: false };
+  }
+
+  #click(x, y) {
+    this.host.focus({ preventScroll: true });
+    this.parts.menu.hidden = true;
+    if (!this.scene) return;
+    const { box, edge, toggle } = this.#at(x, y);
+    if (toggle) this.toggle(this.scene.idOf(box));
+    else if (box >= 0 && this.scene.kind[box] === Kind.STUB) this.#follow(box);
+    else if (box >= 0) this.choose(choiceOf(this.scene.idOf(box)));
+    else if (edge >= 0) this.choose(choiceOf(`v:${this.scene.text(this.scene.value[edge])}`));
+    else if (this.choice.id) this.choose(NOTHING);
+  }
+
+  #hover(x, y) {
+    if (!this.scene) return;
+    const found = this.#at(x, y);
+    const { width, camera } = this.stage;
+    const isFrame = found.box >= 0 && this.scene.kind[found.box] === Kind.FRAME;
+    const tip = isFrame && camera.k > 0.3 ? [] : describe(this.scene, found, this.texts);
+    chrome.tooltip(this.parts.tooltip, tip, x, y, width);
+    this.canvas.style.cursor = found.box >= 0 || found.edge >= 0 ? "pointer" : "grab";
+    if (found.box === this.hovered.box && found.edge === this.hovered.edge) return;
+    this.hovered = found;
+    this.look.hovered = found.box;
+    this.stage.invalidate();
+  }
+
+  // -- The page --------------------------------------------------------------------------------------------------
+
+  #build(root) {
+    const part = (name, properties = {}) => element("div", { class: name, hidden: true, ...properties });
+    this.canvas = element("canvas", { "aria-hidden": "true" });
+    this.parts = {
+      progress: part("progress"),
+      trail: element("nav", { class: "trail", "aria-label": "Graphs", hidden: true }),
+      legend: part("legend"),
+      notice: part("notice", { role: "status" }),
+      tooltip: part("tooltip"),
+      menu: part("menu", { role: "menu" }),
+      status: element("div", { class: "status" }),
+      voice: element("div", { class: "voice", "aria-live": "polite" }),
+      sheet: part("sheet-place"),
+    };
+    this.finder = new Finder(
+      (text, signal) => this.source.search(this.graph, text, signal),
+      (found) => this.reveal(found.graph, found.id),
+      () => this.host.focus({ preventScroll: true }),
+    );
+    this.bar = chrome.toolbar(this.finder, this.#actions());
+    const head = element("div", { class: "head-line" }, this.parts.trail, this.bar.element);
+    const { trail: _, ...others } = this.parts;
+    this.host = element(
+      "div",
+      { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
+      this.canvas,
+      head,
+      ...Object.values(others),
+    );
+    this.host.graphView = this;
+    this.host.dataset.state = "loading";
+    root.append(this.host);
+    this.stage = new Stage(this.host, this.canvas, (size, camera) => this.#draw(size, camera), () => this.#save());
+    this.keys = new Keys(this, root);
+    listen(this.canvas, {
+      pan: (dx, dy) => this.stage.pan(dx, dy),
+      zoom: (x, y, factor) => this.stage.zoom(x, y, factor),
+      click: (x, y) => this.#click(x, y),
+      doubleClick: (x, y) => {
+        const { box, toggle } = this.#at(x, y);
+        if (box >= 0 && !toggle) this.activate(box);
+      },
+      hover: (x, y) => this.#hover(x, y),
+      leave: () => this.#hover(-1e6, -1e6),
+    });
+  }
+
+  #actions() {
+    const middle = (factor) => this.stage.zoom(this.stage.width / 2, this.stage.height / 2, factor);
+    return {
+      fit: () => this.fit(),
+      zoomIn: () => middle(1.35),
+      zoomOut: () => middle(1 / 1.35),
+      collapseAll: () => this.setModes({ expanded: [], flat: false }),
+      expandAll: () => this.setModes({ expanded: ["*"], flat: false }),
+      flat: () => this.setModes({ flat: !this.modes.flat }),
+      direction: () => {
+        const direction = this.modes.direction === "down" ? "right" : "down";
+        remember({ modes: { direction } }, this.data.model);
+        this.setModes({ direction });
+      },
+      help: () => this.help(),
+    };
+  }
+
+  fit() {
+    if (!this.scene) return;
+    const [w, h] = this.scene.meta.size;
+    this.stage.glide(Camera.fit({ x: 0, y: 0, w, h }, this.stage.width, this.stage.height));
+  }
+
+  help() {
+    const { sheet } = this.parts;
+    sheet.hidden = !sheet.hidden;
+    if (sheet.hidden) return;
+    sheet.replaceChildren(chrome.keySheet(this.scene?.meta.categories ?? [], this.theme, () => this.help()));
+  }
+
+  #draw(size, camera) {
+    this.look.moving = this.stage.moving;
+    const begin = performance.now();
+    const ctx = this.canvas.getContext("2d", { alpha: false });
+    if (this.scene) paint(ctx, this.scene, camera, size, this.theme, this.look);
+    else {
+      ctx.fillStyle = this.theme?.background ?? "#fff";
+      ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    }
+    this.frameTime = performance.now() - begin;
+  }
+
+  #save() {
+    if (!this.scene) return;
+    const { expanded, flat, direction } = this.modes;
+    remember({ camera: this.stage.camera, expanded, flat, direction }, this.data.model, this.graph);
+  }
+
+  /** The rectangle of a box in client coordinates; null when it is not part of the scene. */
+  rectOf(id) {
+    const box = this.scene?.boxOf(id) ?? -1;
+    if (box < 0) return null;
+    const { x, y, w, h } = this.scene.rectOf(box);
+    const { k, tx, ty } = this.stage.camera;
+    const frame = this.canvas.getBoundingClientRect();
+    return { x: frame.left + x * k + tx, y: frame.top + y * k + ty, width: w * k, height: h * k };
+  }
+
+  destroy() {
+    this.pending?.abort();
+    clearTimeout(this.emitting);
+    this.stage.stop();
+    this.keys.stop();
+    this.host.remove();
+  }
+}
