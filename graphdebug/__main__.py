@@ -1,0 +1,5 @@
+"""``python -m graphdebug`` is the command line."""
+
+from graphdebug.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""The command line: ``graphdebug …``. The same calls as the pages, for terminals and CI.
+
+A command only parses what was written, starts a worker and prints what comes back, so that nothing heavy is imported
+here. ``docs/command-line.md`` documents options, exit codes and JSON.
+"""
+
+import sys
+import traceback
+
+import click
+
+from graphdebug import __version__
+from graphdebug.cli.compare import compare
+from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, plain
+from graphdebug.cli.inspect import inspect
+from graphdebug.cli.serve import serve
+from graphdebug.cli.tensors import tensors
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="graphdebug %(version)s")
+@click.option("--traceback", is_flag=True, help="With an error, also print where it came from.")
+@click.pass_context
+def program(context: click.Context, traceback: bool) -> None:
+    """See, tap, run and compare ONNX graphs, and find the node that introduces the error."""
+    context.obj = traceback
+
+
+for command in (inspect, tensors, compare, serve):
+    program.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code; errors are one sentence on stderr."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
+    wants_traceback = "--traceback" in arguments
+    try:
+        return program.main(arguments, prog_name="graphdebug", standalone_mode=False) or 0
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except click.UsageError as error:
+        place = error.ctx.command_path if error.ctx else "graphdebug"
+        click.echo(f"Error: {plain(error.format_message())} See {place} --help.", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"Error: {plain(error.format_message())}", err=True)
+        if wants_traceback:
+            click.echo(getattr(error, "detail", "") or traceback.format_exc(), err=True)
+        return COULD_NOT_RUN
+    except BrokenPipeError:  # whoever read our output has seen enough
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        place = f" ({plain(str(error.filename))})" if error.filename else ""
+        click.echo(f"Error: {error.strerror or error}{place}.", err=True)
+        return COULD_NOT_RUN

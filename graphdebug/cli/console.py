@@ -1,0 +1,153 @@
+"""What every command does at a terminal: run a job with progress, fail in one sentence, print tables and sizes."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from graphdebug.model.records import ValueType
+
+T = TypeVar("T")
+
+ALL_MATCH, SOME_DIFFER, COULD_NOT_RUN, NOTHING_COMPARED = 0, 1, 2, 3
+INTERRUPTED = 130
+"""128 + SIGINT, as shells report it."""
+
+_ERASE_LINE = "\r\x1b[K"
+
+
+class CommandError(click.ClickException):
+    """A command could not do what was asked: one sentence for the user, a ``detail`` for ``--traceback``."""
+
+    exit_code = COULD_NOT_RUN
+
+    def __init__(self, message: str, detail: str = "") -> None:
+        """Keep the sentence and what a developer wants to know."""
+        super().__init__(message)
+        self.detail = detail
+
+
+@contextmanager
+def job_folder(beside: Path | None = None) -> Iterator[Path]:
+    """A folder for one job, gone afterwards; ``beside`` a file, so that the result can be moved to it at once."""
+    parent = None if beside is None else beside.absolute().parent
+    if parent is not None and not parent.is_dir():
+        raise CommandError(f"There is no folder {parent} to write {beside.name if beside else ''} to.")
+    with tempfile.TemporaryDirectory(prefix=".graphdebug-", dir=parent) as folder:
+        yield Path(folder)
+
+
+def run_job(call: str, request: object, folder: Path, kind: type[T]) -> T:
+    """Run a job function in a worker process, with progress on stderr when that is a terminal, and return its result.
+
+    Raises:
+        CommandError: the job ended without a result.
+    """
+    from graphdebug.runtime.events import ProgressEvent, WorkerError
+    from graphdebug.runtime.process import run_in_worker
+
+    def show(event: ProgressEvent) -> None:
+        share = "" if event.fraction is None else f"{event.fraction:4.0%} "
+        width = shutil.get_terminal_size().columns - 1
+        click.echo(f"{_ERASE_LINE}{plain(share + event.message)[:width]}", nl=False, err=True)
+
+    terminal = sys.stderr.isatty()
+    try:
+        return run_in_worker(call, request, folder, kind, on_progress=show if terminal else None)
+    except WorkerError as error:
+        raise CommandError(error.failure.message, error.failure.detail) from error
+    finally:
+        if terminal:
+            click.echo(_ERASE_LINE, nl=False, err=True)
+
+
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, int]:
+    """Parse ``name=4`` as given to ``option``, several times or joined by commas.
+
+    Raises:
+        CommandError: a text is not ``name=<length of at least 0>``, or a name is given two lengths.
+    """
+    pairs: dict[str, int] = {}
+    for text in (part for joined in texts for part in joined.split(",") if part):
+        name, equals, length = text.rpartition("=")
+        if not equals or not name or not length.isdecimal():
+            raise CommandError(f"{option} {text!r} is not NAME=LENGTH, such as {option} batch=4.")
+        if pairs.setdefault(name, int(length)) != int(length):
+            raise CommandError(f"{option} gives {name!r} two lengths, {pairs[name]} and {length}.")
+    return pairs
+
+
+def write_text(target: str, text: str) -> None:
+    """Write ``text`` to a file, or to stdout when ``target`` is ``-``."""
+    if target == "-":
+        click.echo(text, nl=not text.endswith("\n"))
+    else:
+        Path(target).write_text(text, encoding="utf-8")
+
+
+# Words for people
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without characters that could steer a terminal: names in a model are anybody's text."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def type_text(value: ValueType) -> str:
+    """Return a value's type: ``float[batch, 16]``, with ``?`` for an unknown length, ``…`` for an unknown rank."""
+    shape = "…" if value.shape is None else ", ".join("?" if dim is None else str(dim) for dim in value.shape)
+    tensor = f"{value.dtype or '?'}[{shape}]"
+    return plain(tensor if value.kind == "tensor" else f"{value.kind}({tensor})")
+
+
+def size_text(size: float) -> str:
+    """Return a number of bytes in binary units."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            break
+        size /= 1024
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+
+
+def count_text(count: float) -> str:
+    """Return a large count with an SI prefix: ``25.6 M``."""
+    for unit in ("", " k", " M", " G", " T"):
+        if count < 1000 or unit == " T":
+            break
+        count /= 1000
+    return f"{count:.0f}" if not unit else f"{count:.3g}{unit}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 node``, ``2 nodes``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a measured number in few digits; an en dash for none."""
+    return "–" if value is None else f"{value:.{digits}g}"
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], wide: int = 0) -> None:
+    """Print rows in columns, indented by two; column ``wide`` gives way where the terminal is too narrow."""
+    cells = [[plain(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    others = sum(widths) - widths[wide] + 2 * len(widths)
+    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+    widths[wide] = min(widths[wide], max(24, terminal - others))
+    for row in cells:
+        fitted = [shorten(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  " + "  ".join(fitted).rstrip())
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut the middle out of a text that is longer than ``width``: names differ at their ends."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) * 2 // 3
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"

@@ -1,0 +1,71 @@
+"""The house rules, checked like everything else: lint, format, types, one-way imports, files that stay readable."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "graphdebug"
+BIN = Path(sys.executable).parent
+LINE_LIMIT = 400
+
+pytestmark = pytest.mark.xdist_group("house")
+
+
+def check(*command: str) -> None:
+    """Run a checker of this environment at the root; fail with what it says."""
+    done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.fail(f"{' '.join(command)}:\n{done.stdout}{done.stderr}", pytrace=False)
+
+
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level names that a module imports, wherever in the file it does."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_lint() -> None:
+    check("ruff", "check")
+
+
+def test_format() -> None:
+    check("ruff", "format", "--check")
+
+
+def test_types() -> None:
+    check("mypy")
+
+
+def test_imports_point_one_way() -> None:
+    check("lint-imports", "--no-cache")
+
+
+def test_streamlit_stays_in_the_browser_app() -> None:
+    outside = [path for path in modules() if path.relative_to(PACKAGE).parts[0] not in ("ui", "api")]
+    guilty = [str(path.relative_to(ROOT)) for path in outside if "streamlit" in imported(path)]
+    assert not guilty, f"Only graphdebug/ui may import streamlit: {', '.join(guilty)}"
+
+
+def test_nothing_unpickles() -> None:
+    guilty = [str(path.relative_to(ROOT)) for path in modules() if imported(path) & {"pickle", "dill", "joblib"}]
+    assert not guilty, f"Model files are hostile; nothing may unpickle: {', '.join(guilty)}"
+
+
+def test_files_stay_readable() -> None:
+    lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    long = [f"{path} ({lines} lines)" for path, lines in lengths.items() if lines > LINE_LIMIT]
+    assert not long, f"A file over {LINE_LIMIT} lines is asking to be two: {', '.join(long)}"
