@@ -101,8 +101,14 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The path of the system's Chromium; tests that need one are skipped where there is none."""
+    """The path of the system's Chromium, else of Playwright's; tests that need one are skipped where there is none."""
+    from playwright.sync_api import sync_playwright
+
     found = next((path for name in _CHROMIUMS if (path := shutil.which(name))), None)
+    if found is None:
+        with sync_playwright() as playwright:
+            own = playwright.chromium.executable_path
+        found = own if Path(own).is_file() else None
     if found is None:
         pytest.skip("no Chromium on this machine: `make test` installs it, or `apt-get install chromium`")
     return found
