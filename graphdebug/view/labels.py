@@ -1,0 +1,96 @@
+"""What is written on boxes and edges: op category, short names, types, and how wide that is."""
+
+import unicodedata
+
+import onnx
+
+from graphdebug.model.records import Dim, ValueType
+
+CATEGORIES = (
+    "convolution",
+    "matmul",
+    "normalization",
+    "activation",
+    "pooling",
+    "elementwise",
+    "reduction",
+    "shape",
+    "indexing",
+    "quantization",
+    "control",
+    "recurrent",
+    "constant",
+    "function",
+    "custom",
+    "other",
+)
+_OPS = {
+    "convolution": "Conv ConvTranspose ConvInteger QLinearConv DeformConv Col2Im CausalConvWithState",
+    "matmul": "MatMul Gemm Einsum MatMulInteger QLinearMatMul Attention Det LinearAttention",
+    "normalization": "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization LRN "
+    "LpNormalization MeanVarianceNormalization RMSNormalization Dropout",
+    "activation": "Relu LeakyRelu PRelu Elu Selu Celu Gelu Sigmoid HardSigmoid HardSwish Swish Mish Tanh Softmax "
+    "LogSoftmax Hardmax Softplus Softsign Shrink ThresholdedRelu Clip",
+    "pooling": "MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign",
+    "elementwise": "Add Sub Mul Div Pow Sqrt Exp Log Erf Abs Neg Reciprocal Floor Ceil Round Sign Sin Cos Tan Asin "
+    "Acos Atan Sinh Cosh Asinh Acosh Atanh Min Max Mean Sum Mod And Or Not Xor Equal Greater Less GreaterOrEqual "
+    "LessOrEqual Where BitShift BitwiseAnd BitwiseOr BitwiseNot BitwiseXor IsNaN IsInf RotaryEmbedding",
+    "reduction": "ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
+    "ReduceSumSquare ArgMax ArgMin CumSum CumProd TopK NonZero Unique",
+    "shape": "Reshape Transpose Flatten Squeeze Unsqueeze Expand Tile Concat Split Shape Size Pad Resize Upsample "
+    "DepthToSpace SpaceToDepth Cast CastLike BitCast Identity Range ReverseSequence CenterCropPad GridSample "
+    "AffineGrid",
+    "indexing": "Gather GatherElements GatherND Scatter ScatterElements ScatterND Slice OneHot Compress Trilu EyeLike "
+    "TensorScatter NonMaxSuppression",
+    "quantization": "QuantizeLinear DequantizeLinear DynamicQuantizeLinear",
+    "control": "If Loop Scan SequenceMap Optional OptionalGetElement OptionalHasElement SequenceConstruct "
+    "SequenceEmpty SequenceAt SequenceInsert SequenceErase SequenceLength SplitToSequence ConcatFromSequence",
+    "recurrent": "LSTM GRU RNN",
+    "constant": "Constant ConstantOfShape RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli "
+    "Multinomial",
+}
+_CATEGORY = {op: CATEGORIES.index(name) for name, ops in _OPS.items() for op in ops.split()}
+
+LONGEST_LABEL = 28
+
+
+def category(node: onnx.NodeProto, *, calls_function: bool) -> int:
+    """Return the op category of a node, an index into ``CATEGORIES``."""
+    if calls_function:
+        return CATEGORIES.index("function")
+    if node.domain not in ("", "ai.onnx"):
+        return CATEGORIES.index("custom")
+    return _CATEGORY.get(node.op_type, CATEGORIES.index("other"))
+
+
+def shortened(text: str, length: int = LONGEST_LABEL) -> str:
+    """Return ``text`` on one line without control characters, cut to ``length`` with an ellipsis."""
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text[: 4 * length])
+    text = text.strip()
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def short_name(name: str) -> str:
+    """Return the last part of a node's or value's name, cut where it is long."""
+    return shortened(name.rstrip("/").rpartition("/")[2])
+
+
+def text_width(text: str, pixels: float) -> float:
+    """Return the approximate width of ``text`` where an average Latin letter is ``pixels`` wide."""
+    if text.isascii():
+        return len(text) * pixels
+    return sum(1.8 if unicodedata.east_asian_width(letter) in "WF" else 1.0 for letter in text) * pixels
+
+
+def type_label(value: ValueType | None) -> str:
+    """Return ``float 1×64×56×56``; symbolic names are kept, unknown dimensions are ``?``."""
+    if value is None:
+        return ""
+    kind = "" if value.kind in ("tensor", "unknown") else value.kind.replace("_", " ")
+    shape = "" if value.shape is None else "×".join(map(_dim, value.shape)) or "scalar"
+    return shortened(" ".join(part for part in (kind, value.dtype, shape) if part), 40)
+
+
+def _dim(dim: Dim) -> str:
+    return "?" if dim is None else str(dim)

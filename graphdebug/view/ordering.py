@@ -1,0 +1,171 @@
+"""The order of vertices within layers: dummy vertices for long edges, then barycenter sweeps against crossings."""
+
+from bisect import bisect_right, insort
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphdebug.view.layering import Ints, adjacency
+
+SWEEPS = 6
+SWITCH_LIMIT = 1500
+"""Vertices up to which neighbours are switched one by one after the sweeps: better pictures, but quadratic work."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProperGraph:
+    """A layered graph in which every edge joins neighbouring layers.
+
+    Vertices 0 … count−1 are the given ones, the rest are dummies. ``upper`` and ``lower`` [U] are the unit edges'
+    ends. Edge ``e`` of the given graph passes ``span[e] − 1`` consecutive dummies that begin at ``chain[e]``.
+    """
+
+    count: int
+    layer: Ints
+    upper: Ints
+    lower: Ints
+    chain: Ints
+    span: Ints
+
+    def dummies(self, edge: int) -> range:
+        """Return the dummy vertices of one given edge, from tail to head."""
+        start = int(self.chain[edge])
+        return range(start, start + int(self.span[edge]) - 1)
+
+
+def proper(layer: Ints, tails: Ints, heads: Ints, keys: Ints) -> ProperGraph:
+    """Put a dummy vertex into every layer that an edge passes.
+
+    Edges with the same tail and the same key (a value, or a producer) share one chain of dummies, so that a value
+    read in many places is drawn as one line that branches off. ``layer[tail] < layer[head]`` is required.
+    """
+    count, edges = len(layer), len(tails)
+    span = layer[heads] - layer[tails]
+    if edges == 0:
+        empty = np.zeros(0, dtype=np.int64)
+        return ProperGraph(count, layer, empty, empty, empty, empty)
+    _, group = np.unique(np.stack([tails, keys]), axis=1, return_inverse=True)
+    group = group.reshape(-1)
+    length = np.zeros(group.max() + 1, dtype=np.int64)
+    np.maximum.at(length, group, span - 1)
+    start = count + np.concatenate([[0], np.cumsum(length)[:-1]])
+    group_tail = np.zeros(len(length), dtype=np.int64)
+    group_tail[group] = tails
+
+    owner = np.repeat(np.arange(len(length)), length)
+    position = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
+    dummy = count + np.arange(len(owner))
+    above = np.where(position == 0, group_tail[owner], dummy - 1)
+    last = np.where(span == 1, tails, start[group] + span - 2)
+    units = np.unique(np.stack([np.concatenate([above, last]), np.concatenate([dummy, heads])]), axis=1)
+    return ProperGraph(
+        count=count,
+        layer=np.concatenate([layer, layer[group_tail[owner]] + 1 + position]),
+        upper=units[0],
+        lower=units[1],
+        chain=start[group],
+        span=span,
+    )
+
+
+def crossings(graph: ProperGraph, rows: list[list[int]]) -> int:
+    """Count the crossings of unit edges, given each layer's vertices from left to right."""
+    position = positions(rows, len(graph.layer))
+    order = np.lexsort((position[graph.lower], position[graph.upper], graph.layer[graph.upper]))
+    layer_of = graph.layer[graph.upper][order].tolist()
+    total, current, seen = 0, -1, list[int]()
+    for layer, low in zip(layer_of, position[graph.lower][order].tolist(), strict=True):
+        if layer != current:
+            current, seen = layer, []
+        total += len(seen) - bisect_right(seen, low)
+        insort(seen, low)
+    return total
+
+
+def positions(rows: list[list[int]], count: int) -> Ints:
+    """Return each vertex's place within its layer."""
+    position = np.zeros(count, dtype=np.int64)
+    for row in rows:
+        position[row] = np.arange(len(row))
+    return position
+
+
+def order(graph: ProperGraph) -> list[list[int]]:
+    """Return, for each layer from the top, its vertices from left to right, with few crossings."""
+    down = adjacency(len(graph.layer), graph.upper, graph.lower)
+    up = adjacency(len(graph.layer), graph.lower, graph.upper)
+    rows = _first_order(graph, down)
+    best, fewest = rows, crossings(graph, rows)
+    for sweep in range(SWEEPS):
+        if fewest == 0:
+            break
+        rows = [list(row) for row in rows]
+        if sweep % 2 == 0:
+            _sweep(rows[1:], rows[0], up, reverse_ties=sweep % 4 >= 2)
+        else:
+            _sweep(rows[-2::-1], rows[-1], down, reverse_ties=sweep % 4 >= 2)
+        count = crossings(graph, rows)
+        if count < fewest:
+            best, fewest = [list(row) for row in rows], count
+    if fewest and len(graph.layer) <= SWITCH_LIMIT:
+        _switch_neighbours(best, up, down)
+    return best
+
+
+def _first_order(graph: ProperGraph, down: list[list[int]]) -> list[list[int]]:
+    """Order each layer by a depth-first walk from the top: what hangs together stands together."""
+    depth = int(graph.layer.max()) + 1 if len(graph.layer) else 0
+    rows: list[list[int]] = [[] for _ in range(depth)]
+    layer: list[int] = graph.layer.tolist()
+    seen = [False] * len(layer)
+    for root in np.argsort(graph.layer, kind="stable").tolist():
+        stack = [root]
+        while stack:
+            vertex = stack.pop()
+            if seen[vertex]:
+                continue
+            seen[vertex] = True
+            rows[layer[vertex]].append(vertex)
+            stack.extend(reversed(down[vertex]))
+    return rows
+
+
+def _sweep(rows: list[list[int]], fixed: list[int], neighbours: list[list[int]], *, reverse_ties: bool) -> None:
+    """Sort each row by the mean place of its neighbours in the row before it; those without stay."""
+    place = {vertex: float(index) for index, vertex in enumerate(fixed)}
+    for row in rows:
+        keys: dict[int, float] = {}
+        for index, vertex in enumerate(row):
+            near = neighbours[vertex]
+            keys[vertex] = sum(place[other] for other in near) / len(near) if near else float(index)
+        if reverse_ties:
+            row.reverse()
+        row.sort(key=keys.__getitem__)
+        place = {vertex: float(index) for index, vertex in enumerate(row)}
+
+
+def _switch_neighbours(rows: list[list[int]], up: list[list[int]], down: list[list[int]]) -> None:
+    """Switch adjacent vertices while that removes crossings (Gansner et al. 1993, *transpose*)."""
+    place = {vertex: index for row in rows for index, vertex in enumerate(row)}
+
+    def crossed(left: int, right: int) -> int:
+        """Crossings of the edges of ``left`` with those of ``right`` when they stand in this order."""
+        total = 0
+        for near in (up, down):
+            ends = sorted(place[other] for other in near[right])
+            for other in near[left]:
+                position = place[other]
+                total += sum(1 for end in ends if end < position)
+        return total
+
+    for _ in range(8):
+        improved = False
+        for row in rows:
+            for index in range(len(row) - 1):
+                left, right = row[index], row[index + 1]
+                if crossed(left, right) > crossed(right, left):
+                    row[index], row[index + 1] = right, left
+                    place[left], place[right] = index + 1, index
+                    improved = True
+        if not improved:
+            return

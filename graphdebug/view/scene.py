@@ -1,0 +1,382 @@
+"""The scene: the visible boxes and edges of one graph, laid out. What is drawn, whatever draws it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from graphdebug.model.document import Model
+from graphdebug.model.records import Finding, Severity
+from graphdebug.model.refs import parent_path
+from graphdebug.view.boxes import Look, group_look, input_look, node_look, output_look, stub_label
+from graphdebug.view.chips import Chips
+from graphdebug.view.compose import Composition, compose
+from graphdebug.view.contents import Contents, contents
+from graphdebug.view.coordinates import Floats
+from graphdebug.view.labels import CATEGORIES, shortened, type_label
+from graphdebug.view.scopes import ScopeNode
+
+DOWN, RIGHT = "down", "right"
+SMALL_GRAPH = 200
+"""A graph of fewer boxes opens with everything expanded."""
+FEW_BOXES, MANY_BOXES = 12, 150
+"""Expand level by level until there are so many boxes; never beyond the second, unless the graph itself is flat."""
+
+
+class Kind(IntEnum):
+    """What a box is; the numbers are those of the packed scene."""
+
+    NODE = 0
+    GROUP = 1
+    FRAME = 2
+    INPUT = 3
+    OUTPUT = 4
+    STUB = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A drawn box. ``parent`` is the position of the frame around it, −1: none. Lengths are scene pixels."""
+
+    id: str
+    kind: Kind
+    op: str
+    label: str
+    chips: str
+    category: int
+    parent: int
+    count: int
+    severity: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """A drawn line between two boxes (positions) that bundles ``count`` values; ``points`` [P, 2] is its route."""
+
+    tail: int
+    head: int
+    value: str
+    label: str
+    count: int
+    points: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is visible of one graph. ``children``: box id → the graph paths it opens; ``trail``: paths back to main."""
+
+    model: str
+    graph: str
+    title: str
+    direction: str
+    expanded: tuple[str, ...]
+    flat: bool
+    nodes: int
+    trail: tuple[str, ...]
+    children: dict[str, list[str]]
+    boxes: list[Box]
+    edges: list[Edge]
+    width: float
+    height: float
+
+
+def scene(
+    model: Model,
+    graph: str,
+    expanded: frozenset[str] | None = None,
+    flat: bool = False,
+    direction: str = DOWN,
+    findings: Iterable[Finding] = (),
+) -> Scene:
+    """Return the scene of the graph at path ``graph`` with the groups ``expanded`` opened (None: the useful level).
+
+    ``flat`` draws no groups at all; ``direction`` is ``down`` or ``right``. Unknown groups are ignored.
+    ``findings`` give boxes their severity. Raises KeyError when the model has no such graph.
+    """
+    known = contents(model, graph)
+    opened = default_expanded(model, graph) if expanded is None else expanded
+    return _draw(model, graph, _visible(known, opened, flat=flat), flat, direction, findings)
+
+
+def neighbourhood(model: Model, graph: str, node: int, hops: int, direction: str = DOWN) -> Scene:
+    """Return a flat scene of what is at most ``hops`` links away from a node."""
+    known = contents(model, graph)
+    near = np.zeros(known.items, dtype=np.bool_)
+    near[known.host.get(node, node)] = True
+    for _ in range(hops):
+        touched = near[known.tails] | near[known.heads]
+        near[known.tails[touched]] = True
+        near[known.heads[touched]] = True
+    visible = _Visible()
+    for item in np.flatnonzero(near).tolist():
+        visible.add(item, -1)
+    return _draw(model, graph, visible, True, direction, ())
+
+
+def default_expanded(model: Model, graph: str) -> frozenset[str]:
+    """Return the groups to open at first: all of a small graph, else whole levels until there is something to see."""
+    known = contents(model, graph)
+    if known.tree.count + len(known.inputs) + len(known.outputs) < SMALL_GRAPH:
+        return frozenset(known.groups)
+    expanded: set[str] = set()
+    boxes = len(known.tree.nodes) + len(known.tree.children)
+    level = list(known.tree.children)
+    while level and boxes < FEW_BOXES:
+        opened = level
+        if boxes + sum(map(_gain, level)) > MANY_BOXES:
+            largest = max(level, key=lambda group: group.count)
+            opened = [largest] if boxes + _gain(largest) <= MANY_BOXES else []
+        expanded.update(group.id for group in opened)
+        boxes += sum(map(_gain, opened))
+        level = [child for group in opened for child in group.children]
+    return frozenset(expanded)
+
+
+def _gain(group: ScopeNode) -> int:
+    """Return how many boxes more there are when a group is opened."""
+    return len(group.nodes) + len(group.children) - 1
+
+
+def box_of(model: Model, graph: str, node: int) -> str:
+    """Return the id of the box that draws a node when all groups are open: its own, or the one it is folded into."""
+    known = contents(model, graph)
+    return known.item_id(known.host.get(node, node))
+
+
+def reveal(model: Model, graph: str, box_id: str) -> frozenset[str]:
+    """Return the groups that must be open to see a box; empty for an id that nothing has."""
+    known = contents(model, graph)
+    if box_id in known.parents:
+        return frozenset(known.around(known.parents[box_id]))
+    kind, _, number = box_id.partition(":")
+    if kind != "n" or not (number.isascii() and number.isdigit()) or len(number) > 9:
+        return frozenset()
+    node = int(number)
+    return frozenset(known.around(known.group_of.get(known.host.get(node, node), "")))
+
+
+def group_nodes(model: Model, graph: str, group_id: str) -> tuple[int, ...]:
+    """Return the indices of all drawn nodes in a group; KeyError when there is no such group."""
+    return tuple(sorted(contents(model, graph).groups[group_id].all_nodes()))
+
+
+class _Visible:
+    """The boxes to draw, frames before what they hold: items or groups, the frame around each, and what they cover."""
+
+    def __init__(self) -> None:
+        self.what: list[int | ScopeNode] = []
+        self.parents: list[int] = []
+        self.frames: list[bool] = []
+        self.owner: dict[int, int] = {}
+        """Item → position of the box that shows it."""
+
+    def add(self, what: int | ScopeNode, parent: int, *, frame: bool = False) -> int:
+        """Enter a box and return its position."""
+        position = len(self.what)
+        self.what.append(what)
+        self.parents.append(parent)
+        self.frames.append(frame)
+        if isinstance(what, int):
+            self.owner[what] = position
+        elif not frame:
+            self.owner.update(dict.fromkeys(what.all_nodes(), position))
+        return position
+
+
+def _visible(known: Contents, expanded: frozenset[str], *, flat: bool) -> _Visible:
+    visible = _Visible()
+    for position in range(len(known.inputs)):
+        visible.add(known.input_item(position), -1)
+    if flat:
+        for node in range(known.nodes):
+            if node not in known.host:
+                visible.add(node, -1)
+    else:
+        _open(known.tree, -1, expanded, visible)
+    for position in range(len(known.outputs)):
+        visible.add(known.output_item(position), -1)
+    return visible
+
+
+def _open(group: ScopeNode, parent: int, expanded: frozenset[str], visible: _Visible) -> None:
+    for node in group.nodes:
+        visible.add(node, parent)
+    for child in group.children:
+        is_open = child.id in expanded
+        position = visible.add(child, parent, frame=is_open)
+        if is_open:
+            _open(child, position, expanded, visible)
+
+
+def _draw(
+    model: Model, graph: str, visible: _Visible, flat: bool, direction: str, findings: Iterable[Finding]
+) -> Scene:
+    known, index = contents(model, graph), model.graphs[graph]
+    looks = _looks(model, graph, visible)
+    pairs = _pairs(known, visible)
+    composition = compose(
+        visible.parents,
+        visible.frames,
+        np.array([look.size for look in looks]).reshape(-1, 2),
+        np.array([tail for tail, _ in pairs], dtype=np.int64),
+        np.array([head for _, head in pairs], dtype=np.int64),
+        to_the_right=direction == RIGHT,
+    )
+    severity = _severities(known, visible, graph, findings, model)
+    boxes = _boxes(known, visible, looks, severity, composition)
+    boxes += _stub_boxes(composition, list(pairs), looks, boxes)
+    return Scene(
+        model=shortened(model.path.name, 80),
+        graph=graph,
+        title=shortened(index.title, 80),
+        direction=RIGHT if direction == RIGHT else DOWN,
+        expanded=tuple(box.id for box in boxes if box.kind == Kind.FRAME),
+        flat=flat,
+        nodes=len(index.nodes),
+        trail=_trail(graph),
+        children={
+            f"n:{node}": [path for _, path in paths]
+            for node, paths in index.children.items()
+            if node in visible.owner and visible.what[visible.owner[node]] == node
+        },
+        boxes=boxes,
+        edges=_edges(model, graph, known, pairs, composition),
+        width=composition.width,
+        height=composition.height,
+    )
+
+
+def _looks(model: Model, graph: str, visible: _Visible) -> list[Look]:
+    known, index = contents(model, graph), model.graphs[graph]
+    chips, types = Chips(model, index), model.types[graph]
+    looks = []
+    for what, frame in zip(visible.what, visible.frames, strict=True):
+        if isinstance(what, ScopeNode):
+            looks.append(group_look(what, frame=frame))
+        elif what < known.nodes:
+            calls = any(path.startswith("fn:") and "/" not in path for _, path in index.children.get(what, ()))
+            looks.append(node_look(index.nodes[what], index.names[what], chips, calls_function=calls))
+        elif what < known.output_item(0):
+            name = known.inputs[what - known.nodes]
+            mark = "captured" if name in known.captured else "missing" if name in known.missing else ""
+            looks.append(input_look(name, types.get(name), mark))
+        else:
+            name = known.outputs[what - known.output_item(0)]
+            looks.append(output_look(name, types.get(name)))
+    return looks
+
+
+def _pairs(known: Contents, visible: _Visible) -> dict[tuple[int, int], list[int]]:
+    """Return (tail box, head box) → the links drawn between them; links inside one group are not drawn."""
+    pairs: dict[tuple[int, int], list[int]] = {}
+    owner = visible.owner
+    for link, (tail, head) in enumerate(zip(known.tails.tolist(), known.heads.tolist(), strict=True)):
+        if tail not in owner or head not in owner:
+            continue
+        ends = owner[tail], owner[head]
+        if ends[0] != ends[1] or isinstance(visible.what[ends[0]], int):
+            pairs.setdefault(ends, []).append(link)
+    return pairs
+
+
+def _boxes(
+    known: Contents, visible: _Visible, looks: Sequence[Look], severity: Sequence[int], composition: Composition
+) -> list[Box]:
+    boxes = []
+    rects = composition.rects.tolist()
+    for position, (what, look) in enumerate(zip(visible.what, looks, strict=True)):
+        if isinstance(what, ScopeNode):
+            box_id, count = what.id, what.count
+            kind = Kind.FRAME if visible.frames[position] else Kind.GROUP
+        else:
+            box_id, count = known.item_id(what), 1
+            kind = Kind.NODE if what < known.nodes else Kind.INPUT if what < known.output_item(0) else Kind.OUTPUT
+        boxes.append(
+            Box(
+                box_id,
+                kind,
+                look.op,
+                look.label,
+                look.chips,
+                look.category,
+                visible.parents[position],
+                count,
+                severity[position],
+                *rects[position],
+            )
+        )
+    return boxes
+
+
+def _stub_boxes(
+    composition: Composition, pairs: list[tuple[int, int]], looks: Sequence[Look], boxes: Sequence[Box]
+) -> list[Box]:
+    """Return the boxes of cut edges. The id, ``t:3>n:12``, ends with the id of the (first) box at the other end."""
+    stubs = []
+    other = CATEGORIES.index("other")
+    for number, stub in enumerate(composition.stubs):
+        far = [pairs[edge][1 if stub.below else 0] for edge in stub.edges]
+        label = stub_label([looks[box] for box in dict.fromkeys(far)], below=stub.below)
+        box_id = f"t:{number}>{boxes[far[0]].id}" if far else f"t:{number}>"
+        rect = composition.rects[len(boxes) + number].tolist()
+        stubs.append(Box(box_id, Kind.STUB, "", label, "", other, stub.parent, len(far), 0, *rect))
+    return stubs
+
+
+def _edges(
+    model: Model, graph: str, known: Contents, pairs: dict[tuple[int, int], list[int]], composition: Composition
+) -> list[Edge]:
+    types = model.types[graph]
+    links = list(pairs.values())
+    labels: dict[str, str] = {}
+    edges = []
+    for run in composition.runs:
+        values = list(dict.fromkeys(known.values[link] for edge in run.edges for link in links[edge]))
+        first = values[0]
+        if first not in labels:
+            labels[first] = type_label(types.get(first))
+        label = labels[first] if len(values) == 1 else f"{len(values)} values"
+        edges.append(Edge(run.tail, run.head, first, label, len(values), run.points))
+    return edges
+
+
+_RANK = {Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3}
+
+
+def _severities(known: Contents, visible: _Visible, graph: str, findings: Iterable[Finding], model: Model) -> list[int]:
+    """Return the worst finding [boxes] in each box; a frame's are those of the boxes it holds, which show them."""
+    worst = [0] * len(visible.what)
+    index = model.graphs[graph]
+    inputs = {name: known.input_item(position) for position, name in enumerate(known.inputs)}
+    outputs = {name: known.output_item(position) for position, name in enumerate(known.outputs)}
+    for finding in findings:
+        if finding.graph != graph:
+            continue
+        item = finding.node
+        if item is None and finding.tensor is not None:
+            name = finding.tensor
+            uses = index.consumers.get(name, ())
+            item = index.producer.get(name, inputs.get(name, outputs.get(name, uses[0][0] if uses else None)))
+        if item is None:
+            continue
+        box = visible.owner.get(known.host.get(item, item))
+        if box is not None:
+            worst[box] = max(worst[box], _RANK.get(finding.severity, 0))
+    return worst
+
+
+def _trail(graph: str) -> tuple[str, ...]:
+    """Return the paths of the graphs around this one, the outermost first."""
+    found: list[str] = []
+    path = parent_path(graph)
+    while path is not None:
+        found.append(path)
+        path = parent_path(path)
+    if graph.startswith("fn:"):
+        found.append("")
+    return tuple(reversed(found))
