@@ -1,0 +1,144 @@
+"""The upper envelope of (|reference|, |error|): all it takes to judge a tensor against any tolerance.
+
+An element passes when ``error <= limit + rtol * reference`` (both magnitudes, see `records.Tolerance`), so a tensor
+passes when ``max(error - rtol * reference) <= limit``. That maximum is attained at a vertex of the upper convex hull of
+the points, and for ``rtol >= 0`` at a vertex between the leftmost point and the highest one. Those vertices are the
+*hull* here: arrays of shape [k, 2], both columns strictly increasing, slopes strictly decreasing.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+"""float64 [k, 2]: columns |reference| and |error|, finite and not negative."""
+
+EMPTY: Points = np.empty((0, 2))
+
+MAX_VERTICES = 256
+"""A hull is exact up to this many vertices. Only errors that are a smooth function of the value have more; then the
+vertices that matter least are dropped, which moves a decision by less than about 1e-4 of the tolerance."""
+
+_BIN_SHIFT = 51
+"""Bits of a float64 below the bin number: 11 bits of exponent and one of the mantissa, so two bins an octave."""
+
+_SMALL = 4096
+"""Blocks shorter than this are sorted at once: the table would cost more than it saves."""
+
+_BIN_EDGES = (np.arange(2047 << 1, dtype=np.int64) << _BIN_SHIFT).view(np.float64)
+"""The smallest value of every bin; 2047 << 1 bins cover all finite values that are not negative."""
+
+
+def upper_hull(points: Points) -> Points:
+    """Return the hull vertices of any points (exact; O(n log n))."""
+    points = _pareto(points)
+    while len(points) > 64:  # shed what lies below its neighbours' chord before the walk point by point
+        keep = _above_neighbours(points)
+        if keep.sum() > 0.9 * len(points):
+            break
+        points = points[keep]
+    return _monotone_chain(points)
+
+
+def _pareto(points: Points) -> Points:
+    """Keep the points with a larger error than every point of a smaller or equal reference, sorted by reference."""
+    order = np.lexsort((-points[:, 1], points[:, 0]))
+    points = points[order]
+    highest_before = np.concatenate(([-1.0], np.maximum.accumulate(points[:-1, 1])))
+    return points[points[:, 1] > highest_before]
+
+
+def _above_neighbours(points: Points) -> NDArray[np.bool_]:
+    """Say which points lie above the line between their two neighbours; the first and the last always stay."""
+    keep = np.ones(len(points), dtype=bool)
+    (x0, y0), (x1, y1), (x2, y2) = points[:-2].T, points[1:-1].T, points[2:].T
+    keep[1:-1] = (y1 - y0) * (x2 - x0) > (y2 - y0) * (x1 - x0)
+    return keep
+
+
+def _monotone_chain(points: Points) -> Points:
+    """Andrew's monotone chain over points sorted by both columns."""
+    chain: list[tuple[float, float]] = []
+    for x, y in points.tolist():
+        while len(chain) > 1:
+            (x0, y0), (x1, y1) = chain[-2], chain[-1]
+            if (y1 - y0) * (x - x0) > (y - y0) * (x1 - x0):
+                break
+            chain.pop()
+        chain.append((x, y))
+    return np.array(chain, dtype=np.float64).reshape(-1, 2)
+
+
+def excess(hull: Points, rtol: float) -> float:
+    """Return ``max(error - rtol * reference)`` over the tensor that ``hull`` was made of; 0 for an empty hull."""
+    if len(hull) == 0:
+        return 0.0
+    return float((hull[:, 1] - rtol * hull[:, 0]).max())
+
+
+def thin(hull: Points, limit: int = MAX_VERTICES) -> Points:
+    """Drop the vertices that stand out least, until ``limit`` are left."""
+    while len(hull) > limit:
+        (x0, y0), (x1, y1), (x2, y2) = hull[:-2].T, hull[1:-1].T, hull[2:].T
+        height = y1 - (y0 + (y2 - y0) * (x1 - x0) / (x2 - x0))
+        height[1::2] = np.inf  # never two neighbours in one round: their heights depend on each other
+        surplus = min(len(hull) - limit, len(height[::2]))
+        drop = 1 + np.argsort(height, kind="stable")[:surplus]
+        hull = np.delete(hull, drop, axis=0)
+    return hull
+
+
+class HullBuilder:
+    """Builds the hull of a stream of blocks, touching each element as little as possible.
+
+    A table over bins of the reference holds a lower bound of the hull found so far; only the few elements above
+    that bound are looked at again. Elements whose reference is zero are kept apart: they have no relative error.
+    """
+
+    def __init__(self) -> None:
+        """Start with no points."""
+        self._hull = EMPTY
+        self._floor: NDArray[np.float64] | None = None
+        self._zero_error = 0.0
+
+    def add(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
+        """Take in one block: two contiguous float64 [n] arrays of magnitudes, all finite."""
+        zero = reference == 0
+        if zero.any():
+            self._zero_error = max(self._zero_error, float(error[zero].max()))
+            error = np.where(zero, -1.0, error)
+        if self._floor is None and len(error) >= _SMALL:
+            top = int(error.argmax())
+            if self._merge(np.append(reference[::61], reference[top]), np.append(error[::61], error[top])):
+                self._raise_floor()
+        if self._floor is not None:
+            above = np.flatnonzero(error > self._floor.take(reference.view(np.int64) >> _BIN_SHIFT))
+            reference, error = reference[above], error[above]
+        if self._merge(reference, error) and self._floor is not None:
+            self._raise_floor()
+
+    def hull(self) -> Points:
+        """Return the hull of all that was added; empty when no element has an error."""
+        points = np.concatenate([[[0.0, self._zero_error]], self._hull])
+        hull = upper_hull(points)
+        return thin(hull) if hull[-1, 1] > 0 else EMPTY
+
+    def max_relative(self) -> float | None:
+        """Return the largest error / reference where the reference is not zero; None when it is zero everywhere.
+
+        The element with the largest quotient is a vertex: the line through it and the origin lies above all others.
+        """
+        return float((self._hull[:, 1] / self._hull[:, 0]).max()) if len(self._hull) else None
+
+    def _merge(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
+        """Take in points that may lie above the hull; say whether any did."""
+        if len(self._hull):
+            above = error > np.interp(reference, self._hull[:, 0], self._hull[:, 1], left=-1.0)
+            reference, error = reference[above], error[above]
+        new = upper_hull(np.concatenate([self._hull, np.stack([reference, error], axis=1)]))
+        if len(error) == 0 or len(new) == 0:
+            return False
+        self._hull = new
+        return True
+
+    def _raise_floor(self) -> None:
+        self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)

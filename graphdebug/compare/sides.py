@@ -1,0 +1,108 @@
+"""The two sides of a comparison made ready: models, backends, feeds, sessions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphdebug.compare.records import CompareRequest
+from graphdebug.model.document import Model, open_model
+from graphdebug.model.index import GraphIndex
+from graphdebug.model.records import ValueInfo
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.runtime.backend import Backend, Mode, Session, Value
+from graphdebug.runtime.feeds import make_feeds, suggest
+from graphdebug.runtime.registry import backend
+from graphdebug.runtime.taps import model_inputs, tappable
+
+_RECORDED = "file"
+"""The backend that runs nothing: its tensors are what they are."""
+
+
+class CompareError(Exception):
+    """The two sides cannot be compared at all; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True)
+class OpenSide:
+    """One side: ``name`` is ``reference`` or ``candidate``. Recorded tensors without a model get the other side's."""
+
+    name: str
+    backend: Backend
+    model: Model
+
+    @property
+    def runs(self) -> bool:
+        """Say whether this side runs a model, rather than reading what was recorded."""
+        return self.backend.spec.name != _RECORDED
+
+    @property
+    def index(self) -> GraphIndex:
+        """The main graph."""
+        return self.model.graphs[MAIN_GRAPH]
+
+    def prepare(self, mode: Mode, chosen: Sequence[str] | None = None) -> Session:
+        """Make the side's session; of the ``chosen`` tensors those that its model has are exposed."""
+        taps = None if chosen is None else sorted(set(chosen).intersection(tappable(self.model)))
+        return self.backend.prepare(self.model, mode, taps)
+
+
+def open_sides(request: CompareRequest) -> tuple[OpenSide, OpenSide]:
+    """Open the models (one file only once) and look the backends up.
+
+    Raises:
+        CompareError: a side that runs has no model, or neither side has one.
+    """
+    backends = backend(request.reference.spec), backend(request.candidate.spec)
+    locations = request.reference.model, request.candidate.model
+    for name, side_backend, location in zip(("reference", "candidate"), backends, locations, strict=True):
+        if location is None and side_backend.spec.name != _RECORDED:
+            raise CompareError(f"The {name} has no model: name the model that {side_backend.spec} shall run.")
+    models = [None if location is None else open_model(location) for location in dict.fromkeys(locations)]
+    by_location = dict(zip(dict.fromkeys(locations), models, strict=True))
+    first, second = (by_location[location] for location in locations)
+    known = first or second
+    if known is None:
+        raise CompareError("Neither side has a model: name the model that the recorded tensors come from.")
+    return (
+        OpenSide("reference", backends[0], first or known),
+        OpenSide("candidate", backends[1], second or known),
+    )
+
+
+def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict[str, Value]:
+    """Make one set of feeds for both sides, by input name; none when nothing runs.
+
+    Raises:
+        CompareError: the two models want different inputs.
+    """
+    running = [side for side in sides if side.runs]
+    if not running:
+        return {}
+    inputs = [model_inputs(side.model) for side in running]
+    if len(inputs) == 2:
+        _check_same_inputs(*inputs)
+    return make_feeds(inputs[0], request.feeds, suggest(running[0].model))
+
+
+def _check_same_inputs(reference: Sequence[ValueInfo], candidate: Sequence[ValueInfo]) -> None:
+    """Both must take the same names with fitting types; the order does not matter, feeds go by name."""
+    ours: Mapping[str, ValueInfo] = {value.name: value for value in reference}
+    theirs: Mapping[str, ValueInfo] = {value.name: value for value in candidate}
+    for name in ours.keys() ^ theirs.keys():
+        has, lacks = ("reference", "candidate") if name in ours else ("candidate", "reference")
+        raise CompareError(f"Only the {has} has an input {name!r}, the {lacks} has not: both must take the same feeds.")
+    for name, value in ours.items():
+        a, b = value.type, theirs[name].type
+        if a.dtype and b.dtype and a.dtype != b.dtype:
+            raise CompareError(f"Input {name!r} is {a.dtype} in the reference and {b.dtype} in the candidate.")
+        if a.shape is None or b.shape is None:
+            continue
+        fixed = zip(a.shape, b.shape, strict=False)
+        clash = any(isinstance(x, int) and isinstance(y, int) and x != y for x, y in fixed)
+        if clash or len(a.shape) != len(b.shape):
+            raise CompareError(
+                f"Input {name!r} has shape {_text(value)} in the reference and {_text(theirs[name])} in the candidate."
+            )
+
+
+def _text(value: ValueInfo) -> str:
+    return "[" + ", ".join("?" if dim is None else str(dim) for dim in value.type.shape or ()) + "]"
