@@ -18,7 +18,7 @@ def quantize_dequantize() -> onnx.ModelProto:
     generator = np.random.default_rng(7)
     weights: dict[str, Array] = {
         "image_scale": np.array(0.03, np.float32),
-        "hidden_scale": np.array(0.025, np.float32),
+        "hidden_scale": np.array(0.05, np.float32),
         "signed_zero": np.array(0, np.int8),
         "conv1.bias": vector(generator, 8),
         "conv2.bias": vector(generator, 4),
