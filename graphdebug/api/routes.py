@@ -7,12 +7,18 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from graphdebug.api import downloads, jobs, uploads
+from graphdebug.api import downloads, graph, jobs, static, uploads
 from graphdebug.api.answers import on_error
 from graphdebug.api.guard import LOOPBACK, Guard
 from graphdebug.workspace.disk import WorkspaceError
 
-ROUTES: list[BaseRoute] = [*uploads.ROUTES, *jobs.ROUTES, *downloads.ROUTES]
+ROUTES: list[BaseRoute] = [
+    *static.ROUTES,
+    *graph.ROUTES,
+    *uploads.ROUTES,
+    *jobs.ROUTES,
+    *downloads.ROUTES,
+]
 
 
 def routes(hosts: Sequence[str] = (), base: str = "") -> list[BaseRoute]:

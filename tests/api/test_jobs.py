@@ -1,0 +1,73 @@
+"""Jobs over HTTP: state, cancel, files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from graphdebug.api.answers import file_name
+from graphdebug.api.routes import routes
+from graphdebug.model.records import OpenRequest
+from graphdebug.workspace.entries import JobEntry, JobState
+from graphdebug.workspace.store import Workspace
+
+
+@pytest.fixture
+def client(workspace: Workspace) -> Iterator[TestClient]:
+    with TestClient(Starlette(routes=routes(["*"])), headers={"X-Graphdebug": "1"}) as client:
+        yield client
+
+
+@pytest.fixture
+def job(workspace: Workspace) -> JobEntry:
+    return workspace.add_job("run", "graphdebug.x:y", OpenRequest("m"), title='res"net\n50.onnx')
+
+
+def test_a_job_tells_where_it_stands(client: TestClient, workspace: Workspace, job: JobEntry) -> None:
+    workspace.update_job(job.id, state=JobState.RUNNING, progress=0.25, message="a quarter")
+    state = client.get(f"/graphdebug/jobs/{job.id}").json()
+    assert (state["state"], state["progress"], state["message"]) == ("running", 0.25, "a quarter")
+
+
+def test_a_job_of_another_server_cannot_be_cancelled_here(client: TestClient, job: JobEntry) -> None:
+    answer = client.post(f"/graphdebug/jobs/{job.id}/cancel")
+    assert answer.status_code == 409
+    assert "another server" in answer.json()["error"]
+
+
+def test_cancelling_what_is_over_is_no_error(client: TestClient, workspace: Workspace, job: JobEntry) -> None:
+    workspace.update_job(job.id, state=JobState.DONE)
+    assert client.post(f"/graphdebug/jobs/{job.id}/cancel").json()["state"] == "done"
+
+
+def test_a_file_downloads_under_a_sensible_name(client: TestClient, job: JobEntry) -> None:
+    (job.folder / "tensors.npz").write_bytes(b"x" * 100_000)
+    answer = client.get(f"/graphdebug/jobs/{job.id}/files/tensors.npz", headers={"Accept-Encoding": "gzip"})
+    assert answer.content == b"x" * 100_000
+    assert answer.headers["content-disposition"] == 'attachment; filename="res_net_50-tensors.npz"'
+    assert answer.headers["content-length"] == "100000"
+
+
+@pytest.mark.parametrize("name", ["missing.npz", "..%2F..%2Fworkspace.sqlite3", "%2Fetc%2Fpasswd", "sub", "link"])
+def test_only_files_of_the_job_download(client: TestClient, job: JobEntry, name: str) -> None:
+    (job.folder / "sub").mkdir()
+    (job.folder / "link").symlink_to("/etc/passwd")
+    assert client.get(f"/graphdebug/jobs/{job.id}/files/{name}").status_code == 404
+
+
+def test_what_is_not_there_gets_a_sentence(client: TestClient) -> None:
+    for path in ("jobs/none", "jobs/none/files/x", "models/none/file", "nothing"):
+        answer = client.get(f"/graphdebug/{path}")
+        assert answer.status_code == 404
+        assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [("a b.onnx", "a b.onnx"), ("../x", "_x"), ('"\r\nSet-Cookie: x', "_Set-Cookie_ x"), ("", "download")],
+)
+def test_file_names_are_safe(name: str, safe: str) -> None:
+    assert file_name(name) == safe
+    assert Path(safe).name == safe

@@ -1,0 +1,133 @@
+"""A job ends well or badly, and its row says how; the app goes on."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from graphdebug.jobs import service
+from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
+from graphdebug.runtime.events import Limits
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, JobState
+from graphdebug.workspace.store import Workspace
+
+PROBE = f"{probe_job.__module__}:{probe_job.__name__}"
+
+
+def ended(workspace: Workspace, job_id: str) -> JobEntry:
+    job = service.wait(workspace, job_id, 60)
+    assert job is not None
+    return job
+
+
+def opened(workspace: Workspace, path: Path) -> JobEntry:
+    return ended(workspace, service.open_path(workspace, path))
+
+
+def test_a_job_leaves_its_result(workspace: Workspace) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest(), title="which backends")
+    job = ended(workspace, job_id)
+    assert (job.state, job.failure, job.progress) == (JobState.DONE, None, 1.0)
+    result = service.result(workspace, job_id, ProbeResult)
+    assert result.probes[0].spec == "onnxruntime:provider=cpu"
+    assert result.probes[0].available
+    assert job.bytes == sum(path.stat().st_size for path in job.folder.iterdir())
+
+
+def test_a_cancelled_job_ends_soon_and_leaves_no_files(workspace: Workspace) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
+    assert service.cancel(job_id)
+    job = ended(workspace, job_id)
+    assert job.failure is not None
+    assert (job.state, job.failure.kind) == (JobState.CANCELLED, "cancelled")
+    assert list(job.folder.iterdir()) == []
+    assert not service.cancel(job_id)
+
+
+def test_a_killed_worker_is_a_failure_with_its_signal(workspace: Workspace) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
+    while (worker := service._tasks[job_id]._worker) is None:
+        time.sleep(0.001)
+    os.kill(worker.pid, signal.SIGKILL)
+    job = ended(workspace, job_id)
+    assert job.failure is not None
+    assert (job.state, job.failure.kind, job.failure.signal) == (JobState.FAILED, "signal", "SIGKILL")
+
+
+def test_time_is_limited(workspace: Workspace) -> None:
+    job = ended(workspace, service.submit(workspace, "probe", PROBE, ProbeRequest(), limits=Limits(seconds=0.01)))
+    assert job.failure is not None
+    assert (job.state, job.failure.kind) == (JobState.FAILED, "timeout")
+
+
+def test_deleting_a_running_job_stops_it_first(workspace: Workspace) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
+    service.delete(workspace, job_id)
+    assert workspace.job(job_id) is None
+    assert not workspace.job_folder(job_id).exists()
+    assert job_id not in service._tasks
+
+
+def test_a_result_that_is_gone_gets_a_sentence(workspace: Workspace) -> None:
+    with pytest.raises(WorkspaceError, match="left no result"):
+        service.result(workspace, "none", ProbeResult)
+
+
+def test_many_jobs_queue_and_all_end(workspace: Workspace) -> None:
+    ids = [service.submit(workspace, "run", PROBE, ProbeRequest(), limits=Limits(seconds=0.01)) for _ in range(6)]
+    assert {ended(workspace, job_id).state for job_id in ids} == {JobState.FAILED}
+    assert service._tasks == {}
+
+
+def test_a_model_opened_in_place_is_known_by_what_it_was(workspace: Workspace, samples: Path, tmp_path: Path) -> None:
+    path = tmp_path / "line.onnx"
+    path.write_bytes((samples / "line.onnx").read_bytes())
+    first, second = opened(workspace, path), opened(workspace, path)
+    assert first.state == JobState.DONE
+    assert first.model_id == second.model_id
+    os.utime(path, (1, 1))
+    third = opened(workspace, path)
+    assert third.model_id != first.model_id
+    assert len(workspace.models()) == 2
+
+
+def test_the_same_upload_twice_is_kept_once(workspace: Workspace, samples: Path) -> None:
+    models = set()
+    for name in ("a.onnx", "b.onnx"):
+        upload = workspace.quarantine()
+        with service.intake.Incoming(upload, name) as incoming:
+            incoming.write((samples / "line.onnx").read_bytes())
+        models.add(ended(workspace, service.open_upload(workspace, upload)).model_id)
+    assert len(models) == 1
+    (entry,) = workspace.models()
+    assert entry.name == "a.onnx"
+    assert list((workspace.root / "quarantine").iterdir()) == []
+
+
+def test_a_broken_model_opens_with_its_findings(workspace: Workspace, samples: Path) -> None:
+    job = opened(workspace, samples / "broken.onnx")
+    entry = workspace.model(job.model_id or "")
+    assert entry is not None
+    assert any(finding.severity == "error" for finding in entry.record.findings)
+
+
+def test_a_model_that_is_not_there_is_said_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="no file at"):
+        service.open_path(workspace, tmp_path / "missing.onnx")
+    assert workspace.jobs() == []
+
+
+def test_a_full_disk_while_registering_a_model_is_a_failed_job(
+    workspace: Workspace, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object, **named: object) -> None:
+        raise WorkspaceError("Keeping line.onnx in the workspace failed: the disk is full.")
+
+    monkeypatch.setattr(Workspace, "add_model", full)
+    job = opened(workspace, samples / "line.onnx")
+    assert job.state == JobState.FAILED
+    assert job.failure is not None and "disk is full" in job.failure.message
+    assert list(job.folder.glob("*")) == []
