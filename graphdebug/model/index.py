@@ -55,6 +55,17 @@ class GraphIndex:
     @cached_property
     def order(self) -> list[int]:
         """A topological order: the file's own where it is one, else the nearest to it; nodes of a cycle come last."""
+        order = self._runnable
+        done = set(order)
+        return order + [position for position in range(len(self.nodes)) if position not in done]
+
+    @cached_property
+    def stuck(self) -> frozenset[int]:
+        """The nodes that can never run, because they are on a cycle or behind one."""
+        return frozenset(range(len(self.nodes))) - set(self._runnable)
+
+    @cached_property
+    def _runnable(self) -> list[int]:
         return _order(self)
 
     @cached_property
@@ -229,7 +240,7 @@ def _names(values: Collection[onnx.ValueInfoProto] | Collection[str]) -> list[st
 
 
 def _order(index: GraphIndex) -> list[int]:
-    """Kahn's algorithm, always taking the node that comes first in the file."""
+    """Kahn's algorithm, always taking the node that comes first in the file; nodes behind a cycle are left out."""
     needs: list[set[int]] = [set() for _ in index.nodes]
     for name, position in index.producer.items():
         for user, _ in index.consumers.get(name, ()):
@@ -252,5 +263,4 @@ def _order(index: GraphIndex) -> list[int]:
             missing[user] -= 1
             if missing[user] == 0:
                 heapq.heappush(ready, user)
-    done = set(order)
-    return order + [position for position in range(len(needs)) if position not in done]
+    return order

@@ -1,0 +1,137 @@
+"""Everything that is wrong or odd about a model, each with its place and a plain sentence.
+
+Our own rules come first and always finish; onnx's checker, which stops at its first objection, has the last word.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+import onnx
+import onnx.checker
+
+from graphdebug.model.checks.graphs import graph_findings, listed
+from graphdebug.model.checks.operators import function_findings, operator_findings, version_findings
+from graphdebug.model.checks.tensors import tensor_findings
+from graphdebug.model.document import Model, Types
+from graphdebug.model.index import GraphIndex
+from graphdebug.model.records import Finding, Severity, ValueType
+from graphdebug.model.shapes import Complaint
+from graphdebug.model.value_types import shown
+from graphdebug.model.weightless import weightless
+
+KEPT_PER_CODE = 8
+"""More findings of a kind than this are counted, not listed."""
+
+_TOLERATED = re.compile(r"Field 'shape' of 'type' is required but missing")
+"""What the checker refuses and engines accept."""
+
+
+def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -> tuple[Finding, ...]:
+    """Check a model: errors first, then warnings, then what is worth knowing.
+
+    ``types`` are inferred types (what they lack is reported when there are any at all), ``complaints`` what inference
+    objected to. Linear in the size of the model; never raises for what is in the file; reads no large values.
+    """
+    found = [*version_findings(model.proto), *function_findings(model), *tensor_findings(model)]
+    for path in model.graphs:
+        index = model.graphs[path]
+        found += graph_findings(model.graphs, path)
+        found += operator_findings(model, path, index)
+        if types:
+            found += _untyped(index, types)
+    found += map(_objection, complaints)
+    found += _checker(model, found)
+    rank = list(Severity)
+    return tuple(sorted(_capped(found), key=lambda finding: rank.index(finding.severity)))
+
+
+def _untyped(index: GraphIndex, types: Types) -> Iterator[Finding]:
+    """Report nodes with outputs whose shapes are not fully known. A function's body has none of its own."""
+    if index.path.startswith("fn:"):
+        return
+    known = types.get(index.path, {})
+    unknown = {node for name, node in index.producer.items() if not _is_known(known.get(name))}
+    if unknown:
+        nodes = sorted(unknown)
+        names = listed(index.names[node] for node in nodes)
+        sentence = (
+            f"The output shapes of {len(nodes):,} of {len(index.nodes):,} nodes are not fully known before a run: "
+        )
+        sentence += f"{names}."
+        yield Finding(Severity.INFO, "shape-not-inferred", sentence, index.path, nodes[0])
+
+
+def _is_known(kind: ValueType | None) -> bool:
+    """Say whether a value's shape is known, symbolic names included. Containers have none to know."""
+    return kind is not None and (kind.kind != "tensor" or (kind.shape is not None and None not in kind.shape))
+
+
+def _objection(complaint: Complaint) -> Finding:
+    message = _sentence(complaint.message)
+    if complaint.node is None:
+        return Finding(Severity.ERROR, "shape-conflict", f"Shapes or types at a {complaint.op} do not fit: {message}")
+    sentence = f"Shapes or types do not fit at this {complaint.op}: {message}"
+    return Finding(Severity.ERROR, "shape-conflict", sentence, complaint.node.graph, complaint.node.index)
+
+
+def _checker(model: Model, found: Iterable[Finding]) -> Iterator[Finding]:
+    """Ask onnx.checker about a copy without weights, and keep what our rules did not say of the same place."""
+    bare = weightless(model)
+    for tensor in bare.emptied:
+        tensor.ClearField("dims")
+        tensor.dims.append(0)  # no values wanted; the real dimensions are checked by our rules
+    try:
+        onnx.checker.check_model(bare.proto)
+    except Exception as error:  # ValidationError and others from the C++ side, all with a sentence
+        node, message = bare.place(model, str(error))
+        problem, _, context = message.partition("==> Context:")
+        codes = {finding.code for finding in found if finding.severity is Severity.ERROR}
+        same_place = (
+            any(finding.node == node.index and finding.graph == node.graph for finding in found) if node else False
+        )
+        if same_place or (codes and node is None and _said_already(problem, codes)):
+            return
+        severity = Severity.WARNING if _TOLERATED.search(problem) else Severity.ERROR
+        where = f" (in {shown(context.strip())})" if context.strip() and node is None else ""
+        sentence = f"The ONNX checker objects: {_sentence(problem)}{where}"
+        yield Finding(severity, "onnx-checker", sentence, *((node.graph, node.index) if node else ()))
+
+
+_SAME = {
+    "single static assignment": {"duplicate-name"},
+    "topologically sorted": {"graph-cycle", "dangling-input", "nodes-out-of-order"},
+    "function references": {"function-recursion"},
+    "Negative dimension": {"negative-dimension"},
+    "product overflow": {"dims-overflow"},
+    "raw_data size": {"dims-mismatch"},
+    "IR version": {"ir-version"},
+    "ir_version": {"ir-version"},
+    "opset": {"unknown-opset", "no-opset", "duplicate-opset"},
+    "No Op registered": {"unknown-op"},
+}
+
+
+def _said_already(problem: str, codes: set[str]) -> bool:
+    return any(words in problem and codes & ours for words, ours in _SAME.items())
+
+
+def _sentence(text: str) -> str:
+    """Return a message of onnx as one sentence on one line."""
+    line = " ".join(text.split())
+    line = "".join(char for char in line if char.isprintable())
+    return (line if len(line) <= 400 else line[:399] + "…").rstrip(". ") + "."
+
+
+def _capped(found: Iterable[Finding]) -> Iterator[Finding]:
+    """Let the first findings of each kind through and count the others."""
+    counts: dict[str, int] = {}
+    last: dict[str, Finding] = {}
+    for finding in found:
+        count = counts[finding.code] = counts.get(finding.code, 0) + 1
+        last[finding.code] = finding
+        if count <= KEPT_PER_CODE:
+            yield finding
+    for code, count in counts.items():
+        if count > KEPT_PER_CODE:
+            rest = count - KEPT_PER_CODE
+            yield Finding(last[code].severity, code, f"… and {rest:,} more like this.", last[code].graph)

@@ -1,0 +1,105 @@
+"""Types of values that the model does not state: onnx's own inference, without the weights.
+
+Weights only slow it down: with values above 4 kB left out, coverage is the same and it is 10 to 60 times faster.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import onnx.shape_inference
+
+from graphdebug.model.document import Model, Types
+from graphdebug.model.functions import expansion
+from graphdebug.model.index import nested_graphs
+from graphdebug.model.records import Dim, ValueType
+from graphdebug.model.refs import MAIN_GRAPH, NodeRef, child_path
+from graphdebug.model.value_types import value_type
+from graphdebug.model.weightless import Weightless, weightless
+
+LARGEST_EXPANSION = 1_000_000
+"""Function calls that come to more nodes than this are not followed."""
+
+_COMPLAINT = re.compile(r"\(op_type:([^,)]*)(?:, node name: ([^)]*))?\): (.*)")
+_OUR_DOING = re.compile(r"data size mismatch|parse data|raw_data|no op registered|no schema", re.IGNORECASE)
+_INVENTED = re.compile(r"unk__\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A node whose types contradict each other: what onnx says of it. ``node`` is None when it does not say where."""
+
+    node: NodeRef | None
+    op: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What inference found, and what it objected to."""
+
+    types: Types
+    complaints: tuple[Complaint, ...] = ()
+
+
+def infer_types(model: Model) -> Types:
+    """Return graph path → value → inferred type; what could not be inferred is left out. Never raises."""
+    return infer(model).types
+
+
+def infer(model: Model) -> Inference:
+    """Infer types strictly for the complaints, then as far as it goes: with values propagated, without, not at all."""
+    bare = weightless(model)
+    calls = expansion(model.graphs)
+    if calls.recursive or calls.nodes > LARGEST_EXPANSION:
+        bare.proto.ClearField("functions")
+    complaints: tuple[Complaint, ...] = ()
+    for options in ({"strict_mode": True, "data_prop": True}, {"data_prop": True}, {}):
+        try:
+            inferred = onnx.shape_inference.infer_shapes(bare.proto, **options)
+        except Exception as error:  # the C++ side raises several unrelated types
+            if options.get("strict_mode"):
+                complaints = tuple(_complaints(model, bare, str(error)))
+            continue
+        declared = _dim_names(model.proto.graph)
+        return Inference(dict(_collect(MAIN_GRAPH, inferred.graph, declared)), complaints)
+    return Inference({}, complaints)
+
+
+def _complaints(model: Model, bare: Weightless, message: str) -> Iterator[Complaint]:
+    for op, tag, text in _COMPLAINT.findall(message):
+        while inner := _COMPLAINT.search(text):  # a nested graph's or function's: the innermost node is the place
+            op, tag, text = inner.groups(default="")
+        if not _OUR_DOING.search(text):
+            sentence = bare.place(model, re.sub(r"\[\w+Error\] ?", "", text))[1]
+            yield Complaint(bare.place(model, tag)[0], op, sentence)
+
+
+def _collect(path: str, graph: onnx.GraphProto, declared: set[str]) -> Iterator[tuple[str, dict[str, ValueType]]]:
+    types: dict[str, ValueType] = {}
+    for info in (*graph.value_info, *graph.output):
+        kind = value_type(info.type)
+        if kind.dtype or kind.shape is not None:
+            types[info.name] = _without_invented(kind, declared)
+    if types:
+        yield path, types
+    for position, node in enumerate(graph.node):
+        for attribute, below in nested_graphs(node):
+            yield from _collect(child_path(path, position, attribute), below, declared)
+
+
+def _without_invented(kind: ValueType, declared: set[str]) -> ValueType:
+    """Take out the names (``unk__3``) that inference makes up for dimensions it does not know."""
+    if kind.shape is None or not any(isinstance(dim, str) for dim in kind.shape):
+        return kind
+    shape: tuple[Dim, ...] = tuple(
+        None if isinstance(dim, str) and _INVENTED.fullmatch(dim) and dim not in declared else dim for dim in kind.shape
+    )
+    return ValueType(kind.dtype, shape, kind.kind)
+
+
+def _dim_names(graph: onnx.GraphProto) -> set[str]:
+    infos: Any = (*graph.input, *graph.output, *graph.value_info)
+    return {dim for info in infos for dim in value_type(info.type).shape or () if isinstance(dim, str)}
