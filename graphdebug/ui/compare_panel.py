@@ -1,0 +1,231 @@
+"""What a comparison found: the verdict, the error along the graph, one tensor in detail, the table of all."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+from graphdebug.api.models import model_of
+from graphdebug.compare.records import CompareResult, ObserverEffect, Row, Status
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.ui import state
+from graphdebug.ui.error_scale import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
+from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
+from graphdebug.ui.plots import MEASURES, error_plot
+from graphdebug.ui.run_panel import mark_row
+from graphdebug.ui.state import Choice
+from graphdebug.ui.tables import comparison_columns, comparison_table
+from graphdebug.ui.words import dtype, plain, plural, shape
+from graphdebug.workspace.entries import JobEntry, ModelEntry
+
+_BADGE: Mapping[Status, Literal["blue", "orange", "gray"]] = {
+    Status.MATCH: "blue",
+    Status.DIFFER: "orange",
+    Status.NOT_COMPARED: "gray",
+}
+_SHOWN = {
+    "match": (st.success, ":material/check_circle:"),
+    "differ": (st.error, ":material/error:"),
+    "nothing compared": (st.warning, ":material/help:"),
+}
+
+
+def error_overlay(entry: ModelEntry, result: CompareResult) -> Overlay:
+    """Return the graph's colours: each node by the worst of its tensors, groups by the worst of their nodes."""
+    order = [NOT_COMPARED, *STEPS, ONE_SIDED]
+    shades: dict[int, Shade] = {}
+    for row in result.rows:
+        if row.node is None:
+            continue
+        at = step(row)
+        weight = float(order.index(at))
+        if row.node not in shades or weight > shades[row.node].weight:
+            shades[row.node] = Shade(at.color, _short(row), weight)
+    used = {shade.color for shade in shades.values()}
+    legend = tuple((each.label, each.color) for each in order if each.color in used)
+    return overlay_of_nodes(model_of(entry), MAIN_GRAPH, shades, "Largest error in units of its tolerance", legend)
+
+
+def verdict_box(result: CompareResult) -> None:
+    """Show the answer, with a way to the place, how much was compared, and whether looking changed the result."""
+    verdict = result.verdict
+    show, icon = _SHOWN[verdict.outcome]
+    show(plain(verdict.sentence), icon=icon)
+    counts = {
+        Status.MATCH: verdict.matched,
+        Status.DIFFER: verdict.differing,
+        Status.NOT_COMPARED: verdict.not_compared,
+    }
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for status, count in counts.items():
+            st.badge(f"{count:,} {status}", color=_BADGE[status])
+        if verdict.first is not None:
+            st.button(
+                "Show in graph",
+                icon=":material/my_location:",
+                type="primary",
+                on_click=state.choose,
+                args=(MAIN_GRAPH, None, verdict.first),
+            )
+    _observer(result.observer)
+
+
+def _observer(effects: Sequence[ObserverEffect]) -> None:
+    if not effects:
+        return
+    changed = [effect for effect in effects if not effect.identical]
+    if not changed:
+        st.caption(
+            f"Observer effect: none. With taps and without, {plural(len(effects), 'output')} bit for bit the same."
+        )
+        return
+    with st.expander(f"Observer effect: tapping changed {len(changed)} of {plural(len(effects), 'output')}"):
+        st.dataframe(
+            {
+                "side": [effect.side for effect in effects],
+                "output": [effect.output for effect in effects],
+                "identical": [effect.identical for effect in effects],
+                "max abs": [effect.max_abs for effect in effects],
+                "note": [effect.note for effect in effects],
+            },
+            hide_index=True,
+            column_config={"max abs": st.column_config.NumberColumn(format="%.3g")},
+        )
+
+
+def plot_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
+    """Show error along the topological order; a click on a point chooses the tensor."""
+    measure = st.selectbox("Error shown", list(MEASURES), label_visibility="collapsed", key="compare:measure")
+    key = f"compare:plot:{job.id}:{measure}"
+
+    def choose() -> None:
+        points = st.session_state[key].selection.points
+        if points:
+            name = points[0].get("customdata")
+            state.choose(MAIN_GRAPH, value=name[0] if isinstance(name, list) else name)
+
+    st.plotly_chart(
+        error_plot(result.rows, measure, focus),
+        key=key,
+        on_select=choose,
+        selection_mode="points",
+        config={"scrollZoom": True, "displaylogo": False},
+    )
+
+
+def focus_of(result: CompareResult, choice: Choice | None) -> Row | None:
+    """Return the row to show: the chosen tensor, a chosen node's worst one, else the first out of tolerance."""
+    if choice is not None and choice.graph == MAIN_GRAPH:
+        mine = [row for row in result.rows if row.name == choice.value]
+        mine = mine or [row for row in result.rows if row.node is not None and row.node == choice.node]
+        if mine:
+            return max(mine, key=lambda row: excess(row) or 0.0)
+    return next((row for row in result.rows if row.name == result.verdict.first), None)
+
+
+def row_view(row: Row) -> None:
+    """Show all that is known of one tensor's comparison."""
+    st.subheader(plain(row.name), anchor=False)
+    place = " · ".join(plain(part) for part in (row.op, row.scope, row.source) if part)
+    st.caption(place or "not made by a node of the reference's graph")
+    st.badge(str(row.status), color=_BADGE[row.status])
+    if row.reason:
+        st.caption(plain(row.reason))
+    cells = _cells(row)
+    names = list(cells)
+    for start in range(0, len(names), 3):
+        for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
+            column.markdown(f":small[:gray[{plain(name)}]]  \n{cells[name]}")
+
+
+def _cells(row: Row) -> Mapping[str, str]:
+    types = {
+        "reference": f"{plain(dtype(row.reference_type))} {plain(shape(row.reference_type))}"
+        if row.reference_type
+        else "–",
+        "candidate": f"{plain(dtype(row.candidate_type))} {plain(shape(row.candidate_type))}"
+        if row.candidate_type
+        else "–",
+    }
+    metrics, tolerance = row.metrics, row.tolerance
+    if metrics is None or tolerance is None:
+        return types
+    where = f"[{', '.join(str(part) for part in metrics.worst_index)}]" if metrics.worst_index else "the scalar"
+    kind = "absolute" if tolerance.absolute else "× RMS"
+    return types | {
+        "error ÷ tolerance": _number(excess(row)),
+        "max abs": _number(metrics.max_abs),
+        "mean abs": _number(metrics.mean_abs),
+        "max rel": _number(metrics.max_rel),
+        "RMSE": _number(metrics.rmse),
+        "RMS of the reference": _number(metrics.reference_rms),
+        "cosine": _number(metrics.cosine, ".8g"),
+        "SQNR": "–" if metrics.sqnr_db is None else f"{plain(f'{metrics.sqnr_db:.1f}')} dB",
+        "outside": "–" if row.share_outside is None else plain(f"{row.share_outside:.3%}"),
+        "worst at": plain(where),
+        "reference there": _number(metrics.worst_reference, ".8g"),
+        "candidate there": _number(metrics.worst_candidate, ".8g"),
+        "largest ULP distance": _number(metrics.max_ulp),
+        "argmax agrees": "–" if metrics.argmax_agreement is None else plain(f"{metrics.argmax_agreement:.1%}"),
+        "tolerance": plain(f"rtol {tolerance.rtol:g}, atol {tolerance.atol:g} {kind}"),
+    }
+
+
+def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
+    """Show all tensors, or those of one status; selecting a line chooses the tensor."""
+    statuses = [str(status) for status in Status]
+    shown = st.pills("Status", statuses, selection_mode="multi", label_visibility="collapsed", key="compare:statuses")
+    rows = [row for row in result.rows if not shown or str(row.status) in shown]
+    key = f"compare:table:{job.id}:{'+'.join(sorted(shown))}"
+
+    def choose() -> None:
+        selected = st.session_state[key].selection.rows
+        if selected:
+            state.choose(MAIN_GRAPH, value=rows[selected[0]].name)
+
+    mark_row(key, next((at for at, row in enumerate(rows) if row.name == focus), None))
+    st.dataframe(
+        _table(rows),
+        hide_index=True,
+        height=min(480, 38 + 35 * max(1, len(rows))),
+        column_config=comparison_columns(),
+        on_select=choose,
+        selection_mode="single-row",
+        placeholder="–",
+        key=key,
+    )
+
+
+def not_compared_view(result: CompareResult) -> None:
+    """Show what was not compared, by reason."""
+    left_out = [row for row in result.rows if row.status is Status.NOT_COMPARED]
+    if not left_out:
+        st.caption("Every tensor was compared.")
+        return
+    table = pd.DataFrame({"reason": [row.reason for row in left_out]}).value_counts().reset_index(name="tensors")
+    st.dataframe(table, hide_index=True, height=min(240, 38 + 35 * len(table)))
+    st.dataframe(
+        {
+            "tensor": [row.name for row in left_out],
+            "op": [row.op for row in left_out],
+            "reason": [row.reason for row in left_out],
+        },
+        hide_index=True,
+        height=min(360, 38 + 35 * len(left_out)),
+    )
+
+
+def _table(rows: Sequence[Row]) -> pd.DataFrame:
+    return comparison_table(rows)
+
+
+def _short(row: Row) -> str:
+    error = excess(row)
+    if error is None:
+        return f"{row.status}: {row.reason}"
+    return "identical" if error == 0 else f"error {error:.2g}× the tolerance"
+
+
+def _number(value: float | None, form: str = ".4g") -> str:
+    return "–" if value is None else plain(format(value, form))

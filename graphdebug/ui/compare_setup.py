@@ -1,0 +1,192 @@
+"""The form that starts a comparison: two sides, a mode, the same feeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from graphdebug.compare.records import CompareRequest, Side
+from graphdebug.jobs import service
+from graphdebug.model.records import ModelLocation
+from graphdebug.runtime.requests import FeedSpec
+from graphdebug.ui import state
+from graphdebug.ui.backend_form import backend_form, spec_title
+from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.results import finished, remember_feeds, remembered_feeds, run_request
+from graphdebug.ui.words import ago, plain
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, ModelEntry
+
+_JOB = "graphdebug.compare.engine:compare_job"
+_OFF, _ALL, _REFERENCE = "onnxruntime:opt=disable", "onnxruntime", "reference"
+_MODES = {
+    "isolated": "Every tensor of the model is exposed on both sides. All are compared; engines fuse less than usual.",
+    "deployed": "Each engine optimises first; compared is what survives. Nothing of the deployed graph is changed.",
+}
+_WHAT = {"model": "This model", "other": "Another model", "run": "Saved run"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a side's form starts from or answers: a model of the workspace on a backend, or a run's recorded tensors."""
+
+    what: str = "model"
+    spec: str = _ALL
+    model: str | None = None
+    run: str | None = None
+
+
+_PRESETS: Mapping[str, tuple[Chosen, Chosen]] = {
+    "ONNX Runtime: optimisation off vs all": (Chosen(spec=_OFF), Chosen(spec=_ALL)),
+    "Reference evaluator vs ONNX Runtime": (Chosen(spec=_REFERENCE), Chosen(spec=_ALL)),
+    "This model vs another": (Chosen(spec=_ALL), Chosen(what="other", spec=_ALL)),
+}
+
+
+def compare_setup(entry: ModelEntry) -> None:
+    """Ask for everything a comparison needs and start it; then open it."""
+    generation, (reference, candidate) = _start_values()
+    st.caption("Start from")
+    for label, sides in _PRESETS.items():
+        st.button(label, key=f"preset:{label}", on_click=_preset, args=sides, width="stretch")
+    asked = [
+        _side(entry, title, start, f"compare:{generation}:{title}")
+        for title, start in (("Reference", reference), ("Candidate", candidate))
+    ]
+    mode = st.radio("Mode", list(_MODES), captions=list(_MODES.values()), format_func=_mode_title, key="compare:mode")
+    feeds = _feeds(entry, asked)
+    first, second = (_to_side(entry, side) for side in asked)
+    ready = first is not None and second is not None and not missing_files(feeds)
+    if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not ready, width="stretch"):
+        assert first is not None and second is not None
+        request = CompareRequest(first, second, mode, feeds)
+        title = f"{entry.name}: {_title(asked[0])} vs {_title(asked[1])}"
+        _start(entry, request, title if mode == "isolated" else f"{title}, as deployed")
+
+
+def _mode_title(mode: str) -> str:
+    return "as deployed" if mode == "deployed" else mode
+
+
+def _start_values() -> tuple[int, tuple[Chosen, Chosen]]:
+    """Return what the two sides start from, with a number that changes when a preset was pressed."""
+    run = st.session_state.pop("compare:with-run", None)
+    if run is not None:
+        _preset(Chosen(what="run", run=run), Chosen(what="run"))
+    values: tuple[int, tuple[Chosen, Chosen]] = st.session_state.get(
+        "compare:start", (0, (Chosen(spec=_OFF), Chosen(spec=_ALL)))
+    )
+    return values
+
+
+def _preset(reference: Chosen, candidate: Chosen) -> None:
+    generation = st.session_state.get("compare:start", (0, None))[0] + 1
+    st.session_state["compare:start"] = (generation, (reference, candidate))
+
+
+def _side(entry: ModelEntry, title: str, start: Chosen, key: str) -> Chosen:
+    """Ask for one side."""
+    with st.container(border=True, gap="small"):
+        st.markdown(f"**{title}**")
+        what = st.segmented_control(
+            f"What the {title.lower()} is",
+            list(_WHAT),
+            format_func=_WHAT.__getitem__,
+            default=start.what,
+            required=True,
+            label_visibility="collapsed",
+            key=f"{key}:what",
+        )
+        if what == "run":
+            return Chosen("run", run=_run(start.run, key))
+        model = _other_model(entry, start.model, key) if what == "other" else entry.id
+        return Chosen(what, backend_form(start.spec, key), model)
+
+
+def _other_model(entry: ModelEntry, start: str | None, key: str) -> str | None:
+    models = {other.id: other for other in state.workspace().models() if other.id != entry.id}
+    if not models:
+        st.caption(":orange[There is no other model in the workspace: open one first.]")
+        return None
+    ids = list(models)
+    return st.selectbox(
+        "Model",
+        ids,
+        ids.index(start) if start in models else 0,
+        format_func=lambda model_id: models[model_id].name,
+        key=f"{key}:model",
+        help="Tensors are paired by name.",
+    )
+
+
+def _run(start: str | None, key: str) -> str | None:
+    runs = {job.id: job for job in finished("run")}
+    if not runs:
+        st.caption(":orange[There is no finished run: record tensors on the Tensors page first.]")
+        return None
+    ids = list(runs)
+    return st.selectbox(
+        "Run",
+        ids,
+        ids.index(start) if start in runs else 0,
+        format_func=lambda job_id: f"{runs[job_id].title}, {ago(runs[job_id].created)}",
+        key=f"{key}:run",
+    )
+
+
+def _feeds(entry: ModelEntry, asked: list[Chosen]) -> FeedSpec:
+    """Ask what both sides are fed with. A side that runs beside a saved run is fed with what that run was fed."""
+    runs = [job for side in asked if side.run and (job := state.workspace().job(side.run))]
+    if runs:
+        recorded = runs[0].folder / "feeds.npz"
+        if len(runs) == 1:
+            st.caption("The other side is fed with what the saved run was fed.")
+            return FeedSpec(dataset=str(recorded))
+        if _fed_differently(runs):
+            st.warning("These two runs were fed differently: their tensors will differ.", icon=":material/warning:")
+        return FeedSpec()
+    inputs = entry.record.summary.inputs
+    if not inputs:
+        return FeedSpec()
+    with st.expander("Inputs", icon=":material/input:"):
+        feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"compare:feeds:{entry.id}")
+    remember_feeds(entry.id, feeds)
+    for name in missing_files(feeds):
+        st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
+    return feeds
+
+
+def _fed_differently(runs: list[JobEntry]) -> bool:
+    requests = [run_request(job) for job in runs]
+    return requests[0] is None or requests[1] is None or requests[0].feeds != requests[1].feeds
+
+
+def _to_side(entry: ModelEntry, asked: Chosen) -> Side | None:
+    """Return the side as the engine wants it; None when the form is not complete."""
+    if asked.what == "run":
+        return Side(f"file:path={state.workspace().job_folder(asked.run) / 'tensors.npz'}") if asked.run else None
+    location = _location(entry, asked.model)
+    return Side(asked.spec, location) if location is not None else None
+
+
+def _location(entry: ModelEntry, model_id: str | None) -> ModelLocation | None:
+    model = entry if model_id == entry.id else state.workspace().model(model_id) if model_id else None
+    return model.location if model is not None else None
+
+
+def _title(asked: Chosen) -> str:
+    if asked.what == "run":
+        job = state.workspace().job(asked.run) if asked.run else None
+        return f"run “{job.title}”" if job else "a run"
+    other = state.workspace().model(asked.model) if asked.what == "other" and asked.model else None
+    return f"{other.name} on {spec_title(asked.spec)}" if other else spec_title(asked.spec)
+
+
+def _start(entry: ModelEntry, request: CompareRequest, title: str) -> None:
+    try:
+        job_id = service.submit(state.workspace(), "compare", _JOB, request, model_id=entry.id, title=title)
+    except WorkspaceError as error:
+        st.error(plain(str(error)))
+        return
+    state.set_comparison(job_id)
+    st.rerun()

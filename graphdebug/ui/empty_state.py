@@ -1,0 +1,11 @@
+"""What a working page says while no model is open."""
+
+import streamlit as st
+
+from graphdebug.ui.navigation import page
+
+
+def no_model(purpose: str) -> None:
+    """Say in one sentence what the page is for, and link to Open."""
+    st.info(f"{purpose} Open a model first.", icon=":material/folder_open:")
+    st.page_link(page("open"), label="Open a model", icon=":material/arrow_forward:")

@@ -1,0 +1,78 @@
+"""Results of finished jobs as pages use them: read once, kept for a while. And what was fed last."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import streamlit as st
+
+from graphdebug.compare.judge import rethreshold
+from graphdebug.compare.records import CompareRequest, CompareResult, Tolerance
+from graphdebug.jobs import service
+from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult
+from graphdebug.ui import state
+from graphdebug.workspace.entries import JobEntry, JobState
+
+T = TypeVar("T")
+_FEEDS = "graphdebug.feeds"
+_KEPT = 8
+
+
+def open_job(kind: str, job_id: str | None) -> JobEntry | None:
+    """Return the job of this id when it is one of this kind; None when it was deleted or is another."""
+    job = state.workspace().job(job_id) if job_id else None
+    return job if job is not None and job.kind == kind else None
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def run_result(root: Path, job_id: str) -> RunResult:
+    """Return the result of a run in the workspace at ``root``. Raises WorkspaceError when there is none."""
+    return service.result(state.workspace(), job_id, RunResult)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def compare_result(root: Path, job_id: str, tolerances: tuple[tuple[str, Tolerance], ...] | None) -> CompareResult:
+    """Return the result of a comparison, judged again under ``tolerances`` (None: as it was run)."""
+    if tolerances is None:
+        return service.result(state.workspace(), job_id, CompareResult)
+    return rethreshold(compare_result(root, job_id, None), dict(tolerances))
+
+
+def finished(kind: str, model_id: str | None = None) -> list[JobEntry]:
+    """Return the finished jobs of a kind, the newest first, of one model or all."""
+    return [job for job in state.workspace().jobs(kind, model_id) if job.state is JobState.DONE]
+
+
+def run_request(job: JobEntry) -> RunRequest | None:
+    """Return what a run was asked; None when another version of graphdebug wrote it."""
+    return _request(job, RunRequest)
+
+
+def compare_request(job: JobEntry) -> CompareRequest | None:
+    """Return what a comparison was asked; None when another version of graphdebug wrote it."""
+    return _request(job, CompareRequest)
+
+
+def remembered_feeds(model_id: str) -> FeedSpec:
+    """Return what the model was fed last: in this session, else in its newest run or comparison."""
+    known: dict[str, FeedSpec] = st.session_state.setdefault(_FEEDS, {})
+    if model_id not in known:
+        asked = (_asked(job) for job in state.workspace().jobs(("run", "compare"), model_id))
+        known[model_id] = next((request.feeds for request in asked if request is not None), FeedSpec())
+    return known[model_id]
+
+
+def remember_feeds(model_id: str, feeds: FeedSpec) -> None:
+    """Keep ``feeds`` for this session, so that another page starts from them."""
+    st.session_state.setdefault(_FEEDS, {})[model_id] = feeds
+
+
+def _asked(job: JobEntry) -> RunRequest | CompareRequest | None:
+    return run_request(job) if job.kind == "run" else compare_request(job)
+
+
+def _request(job: JobEntry, kind: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(job.request, type=kind)
+    except msgspec.MsgspecError:
+        return None

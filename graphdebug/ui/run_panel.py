@@ -1,0 +1,120 @@
+"""What a run found: the first NaN, the table of all tensors, and the graph coloured by it."""
+
+import streamlit as st
+
+from graphdebug.api.models import model_of
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.runtime.requests import RunResult, TensorRow
+from graphdebug.ui import state
+from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
+from graphdebug.ui.palette import NONFINITE
+from graphdebug.ui.state import Choice
+from graphdebug.ui.tables import run_columns, run_table
+from graphdebug.ui.words import plain, plural, size
+from graphdebug.workspace.entries import JobEntry, ModelEntry
+
+
+def nonfinite_overlay(entry: ModelEntry, result: RunResult) -> Overlay | None:
+    """Return the graph's colours for a run: the nodes that made NaN or infinity; None when none did."""
+    shades: dict[int, Shade] = {}
+    for row in reversed(result.rows):
+        if row.node is not None and (said := _nonfinite(row)):
+            weight = 2.0 if row.name == result.first_nonfinite else 1.0
+            shades[row.node] = Shade(NONFINITE, f"{row.name}: {said}", weight)
+    if not shades:
+        return None
+    legend = (("NaN or infinity", NONFINITE),)
+    return overlay_of_nodes(model_of(entry), MAIN_GRAPH, shades, "Not finite", legend)
+
+
+def run_headline(result: RunResult) -> None:
+    """Say how the run went: the first tensor with NaN or infinity, else that there is none."""
+    first = next((row for row in result.rows if row.name == result.first_nonfinite), None)
+    if first is not None:
+        op = f" ({plain(first.op)})" if first.op else ""
+        st.error(
+            f"First NaN or infinity in topological order: **{plain(first.name)}**{op}, {_nonfinite(first)}.",
+            icon=":material/warning:",
+        )
+        st.button(
+            "Show in graph", icon=":material/my_location:", on_click=state.choose, args=(MAIN_GRAPH, None, first.name)
+        )
+    else:
+        st.success(f"{plural(len(result.rows), 'tensor')}, no NaN, no infinity.", icon=":material/check:")
+    ran = " · ".join(f"{plain(key)} {plain(value)}" for key, value in result.environment.items() if value)
+    st.caption(f"{result.seconds:.2f} s · {ran}")
+
+
+def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
+    """Show all tensors with their statistics; selecting a line chooses the tensor."""
+    key = f"run:table:{job.id}"
+
+    def choose() -> None:
+        rows = st.session_state[key].selection.rows
+        if rows:
+            state.choose(MAIN_GRAPH, value=result.rows[rows[0]].name)
+
+    _download_bar(job, result)
+    place = next((at for at, row in enumerate(result.rows) if row.name == focus), None)
+    mark_row(key, place)
+    st.dataframe(
+        _table(job.id, result),
+        hide_index=True,
+        height=min(460, 38 + 35 * max(1, len(result.rows))),
+        column_config=run_columns(),
+        on_select=choose,
+        selection_mode="single-row",
+        placeholder="–",
+        key=key,
+    )
+    if result.untapped:
+        with st.expander(f"{plural(len(result.untapped), 'tensor')} not recorded"):
+            st.dataframe(
+                {"tensor": list(result.untapped), "reason": list(result.untapped.values())}, hide_index=True, height=240
+            )
+
+
+def mark_row(key: str, place: int | None) -> None:
+    """Make the table ``key`` show line ``place`` as selected: the choice may have been made in the graph."""
+    st.session_state[key] = {"selection": {"rows": [] if place is None else [place], "columns": [], "cells": []}}
+
+
+def focus_of(result: RunResult, choice: Choice | None) -> TensorRow | None:
+    """Return the tensor to show: the chosen one, a chosen node's first, else the first NaN, else an output."""
+    if choice is not None and choice.graph == MAIN_GRAPH:
+        for row in result.rows:
+            if row.name == choice.value or (choice.node is not None and row.node == choice.node):
+                return row
+    fallback = result.first_nonfinite or (result.rows[-1].name if result.rows else None)
+    return next((row for row in result.rows if row.name == fallback), None)
+
+
+def _download_bar(job: JobEntry, result: RunResult) -> None:
+    files = {"tensors.npz": "All tensors", "feeds.npz": "What was fed"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plural(len(result.rows), 'tensor')}**", width="content")
+        for name, label in files.items():
+            path = job.folder / name
+            if path.is_file():
+                st.link_button(
+                    f"{label} · .npz · {size(path.stat().st_size)}",
+                    f"graphdebug/jobs/{job.id}/files/{name}",
+                    icon=":material/download:",
+                )
+        if st.button("Compare with…", icon=":material/compare_arrows:", help="Compare this run with another one."):
+            st.session_state["compare:with-run"] = job.id
+            state.go("compare", comparison=None)
+
+
+def _nonfinite(row: TensorRow) -> str:
+    """Return ``3 NaN from [0, 1], 1 infinite from [2]`` in plain words; empty when all is finite."""
+    statistics = row.statistics
+    if statistics is None:
+        return ""
+    counts = ((statistics.nans, "NaN", statistics.first_nan), (statistics.infs, "infinite", statistics.first_inf))
+    return ", ".join(f"{count:,} {word} from {list(first or ())}" for count, word, first in counts if count)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _table(job_id: str, _result: RunResult):  # type: ignore[no-untyped-def]
+    return run_table(_result.rows)

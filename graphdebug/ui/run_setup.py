@@ -1,0 +1,102 @@
+"""The form that starts a run: which tensors, fed with what, on which backend."""
+
+import streamlit as st
+
+from graphdebug.jobs import service
+from graphdebug.runtime.requests import FeedSpec, RunRequest
+from graphdebug.ui import state
+from graphdebug.ui.backend_form import backend_form, spec_title
+from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.results import remember_feeds, remembered_feeds
+from graphdebug.ui.state import Choice
+from graphdebug.ui.tensor_names import tensor_names, tensors_of
+from graphdebug.ui.words import plain, plural
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import ModelEntry
+
+_JOB = "graphdebug.runtime.run:run_job"
+_WHAT = {"picked": "Picked tensors", "outputs": "Outputs", "all": "Everything"}
+_MODES = {
+    "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
+    "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",
+}
+_LISTED = 20_000
+"""Names that a pick list can hold before the browser gets slow."""
+
+
+def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
+    """Ask for everything a run needs and start it; then open it."""
+    what = st.segmented_control(
+        "Tensors to record", list(_WHAT), format_func=_WHAT.__getitem__, default="picked", required=True, key="run:what"
+    )
+    if what == "picked":
+        _pick(entry, choice)
+    with st.expander("Inputs", icon=":material/input:", expanded=not state.run_id()):
+        feeds = _feeds(entry)
+    with st.expander("Backend", icon=":material/memory:"):
+        spec = backend_form("onnxruntime", f"run:{entry.id}")
+        mode = st.radio(
+            "How tensors are tapped", list(_MODES), captions=list(_MODES.values()), key="run:mode", horizontal=False
+        )
+    tensors = {"picked": state.picked_tensors(), "outputs": (), "all": None}[what]
+    missing = missing_files(feeds)
+    for name in missing:
+        st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
+    nothing = what == "picked" and not tensors
+    if st.button(
+        "Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing) or nothing, width="stretch"
+    ):
+        count = "all tensors" if tensors is None else plural(len(tensors), "tensor") if tensors else "outputs"
+        request = RunRequest(entry.location, spec, feeds, tensors, mode)
+        _start(entry, request, f"{count} of {entry.name} on {spec_title(spec)}")
+
+
+def _pick(entry: ModelEntry, choice: Choice | None) -> None:
+    """Show the picked tensors with ways to add and remove."""
+    names, picked = tensor_names(entry), state.picked_tensors()
+    key = f"run:picked:{entry.id}"
+    if len(names) <= _LISTED:
+        known = set(names)
+        st.session_state[key] = [name for name in picked if name in known]
+        st.multiselect(
+            "Picked tensors",
+            names,
+            key=key,
+            placeholder="Type a name, or choose nodes and tensors in the graph",
+            on_change=lambda: state.set_picked_tensors(st.session_state[key]),
+            label_visibility="collapsed",
+        )
+    else:
+        st.caption(f"{plural(len(picked), 'tensor')} picked. This graph is large: choose in it and tap.")
+    chosen = [name for name in tensors_of(entry, choice) if name not in picked]
+    with st.container(horizontal=True, gap="small"):
+        label = f"Tap {plain(_shorten(chosen[0]))}" if chosen else "Tap the chosen tensor"
+        tip = "Choose a node or a tensor in the graph first." if not chosen else "Adds what is chosen in the graph."
+        st.button(label, icon=":material/add:", on_click=state.pick, args=chosen, disabled=not chosen, help=tip)
+        outputs = [value.name for value in entry.record.summary.outputs]
+        st.button("Pick outputs", on_click=state.pick, args=outputs)
+        st.button("Clear", on_click=state.set_picked_tensors, args=((),), disabled=not picked)
+
+
+def _feeds(entry: ModelEntry) -> FeedSpec:
+    inputs = entry.record.summary.inputs
+    if not inputs:
+        st.caption("This model takes no inputs.")
+        return FeedSpec()
+    feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}")
+    remember_feeds(entry.id, feeds)
+    return feeds
+
+
+def _start(entry: ModelEntry, request: RunRequest, title: str) -> None:
+    try:
+        job_id = service.submit(state.workspace(), "run", _JOB, request, model_id=entry.id, title=title)
+    except WorkspaceError as error:
+        st.error(plain(str(error)))
+        return
+    state.set_run(job_id)
+    st.rerun()
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 28 else f"…{name[-27:]}"

@@ -1,0 +1,90 @@
+"""Compare two ways to run a model, tensor by tensor, and read where they part."""
+
+import streamlit as st
+
+from graphdebug.compare.records import CompareResult
+from graphdebug.ui import state
+from graphdebug.ui.compare_downloads import downloads
+from graphdebug.ui.compare_panel import (
+    error_overlay,
+    focus_of,
+    not_compared_view,
+    plot_view,
+    row_view,
+    table_view,
+    verdict_box,
+)
+from graphdebug.ui.compare_setup import compare_setup
+from graphdebug.ui.empty_state import no_model
+from graphdebug.ui.graph_view import graph_column
+from graphdebug.ui.job_progress import failure, follow
+from graphdebug.ui.results import compare_result, open_job
+from graphdebug.ui.tolerance_form import tolerance_form
+from graphdebug.ui.words import plain
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
+
+
+@st.fragment
+def page(entry: ModelEntry, job: JobEntry | None) -> None:
+    """Draw the graph, the panel beside it and the table below; a click in the graph runs only this."""
+    left, right = st.columns([3, 2], gap="medium")
+    with right:
+        names = ["Set up", "Verdict", "Tolerances"]
+        tabs = st.tabs(names, default="Verdict" if job else "Set up", key=f"compare:tab:{job.id if job else ''}")
+    # The tolerances come first: everything else follows from them.
+    with tabs[2]:
+        result = _judged(job)
+    focus = focus_of(result, state.choice()) if result else None
+    with left:
+        graph_column(entry, "compare", error_overlay(entry, result) if result else None)
+    with tabs[0]:
+        compare_setup(entry)
+    with tabs[1]:
+        if job is None:
+            st.caption("Nothing was compared yet: set up two sides and press Compare.")
+        else:
+            follow(job.id)
+            failure(job)
+        if job is not None and result is not None:
+            verdict_box(result)
+            plot_view(job, result, focus.name if focus else None)
+            if focus is not None:
+                row_view(focus)
+    if job is not None and result is not None:
+        every, left_out = st.tabs(["All tensors", f"Not compared ({result.verdict.not_compared:,})"])
+        with every:
+            downloads(entry, job, result)
+            table_view(job, result, focus.name if focus else None)
+        with left_out:
+            not_compared_view(result)
+
+
+def _judged(job: JobEntry | None) -> CompareResult | None:
+    """Return the comparison's result under the tolerances of the form."""
+    if job is None or job.state is not JobState.DONE:
+        st.caption("Tolerances can be changed here once there is a result.")
+        return None
+    root = state.workspace().root
+    try:
+        as_run = compare_result(root, job.id, None)
+    except WorkspaceError as error:
+        st.error(plain(str(error)))
+        return None
+    asked = tolerance_form(as_run.rows, as_run.request.tolerances, f"compare:tolerances:{job.id}")
+    if asked == as_run.request.tolerances:
+        return as_run
+    return compare_result(root, job.id, tuple(sorted(asked.items())))
+
+
+job = open_job("compare", state.comparison_id())
+if job is not None and job.model_id and job.model_id != state.parameter("model"):
+    state.open_model(job.model_id)
+    state.set_comparison(job.id)
+entry = state.current_model()
+if entry is None:
+    no_model("Compare runs a model in two ways and finds the first tensor where they part.")
+else:
+    if job is None and state.comparison_id():
+        st.warning("The comparison of this link is not in the workspace any more.", icon=":material/link_off:")
+    page(entry, job)

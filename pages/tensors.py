@@ -1,0 +1,61 @@
+"""Pick tensors, feed the model, run it, look at what came out."""
+
+import streamlit as st
+
+from graphdebug.ui import state
+from graphdebug.ui.empty_state import no_model
+from graphdebug.ui.graph_view import graph_column
+from graphdebug.ui.job_progress import failure, follow
+from graphdebug.ui.results import open_job, run_result
+from graphdebug.ui.run_panel import focus_of, nonfinite_overlay, run_headline, run_table_view
+from graphdebug.ui.run_setup import run_setup
+from graphdebug.ui.tensor_panel import tensor_panel
+from graphdebug.ui.words import plain
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
+
+
+@st.fragment
+def page(entry: ModelEntry, job: JobEntry | None) -> None:
+    """Draw the graph, the panel beside it and the table below; a click in the graph runs only this."""
+    result = None
+    if job is not None and job.state is JobState.DONE:
+        try:
+            result = run_result(state.workspace().root, job.id)
+        except WorkspaceError as error:
+            st.error(plain(str(error)))
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        choice = graph_column(entry, "tensors", nonfinite_overlay(entry, result) if result else None)
+    focus = focus_of(result, choice) if result else None
+    with right:
+        setting_up, looking = st.tabs(
+            ["Set up", "Result"], default="Result" if job else "Set up", key=f"run:tab:{job and job.id}"
+        )
+        with setting_up:
+            run_setup(entry, choice)
+        with looking:
+            if job is None:
+                st.caption("Nothing was run yet: pick tensors and press Run.")
+            else:
+                follow(job.id)
+                failure(job)
+            if result is not None:
+                run_headline(result)
+            if job is not None and focus is not None:
+                tensor_panel(job, focus)
+    if job is not None and result is not None:
+        run_table_view(job, result, focus.name if focus else None)
+
+
+job = open_job("run", state.run_id())
+if job is not None and job.model_id and job.model_id != state.parameter("model"):
+    state.open_model(job.model_id)
+    state.set_run(job.id)
+entry = state.current_model()
+if entry is None:
+    no_model("Tensors shows what flows through a model, tensor by tensor.")
+else:
+    if job is None and state.run_id():
+        st.warning("The run of this link is not in the workspace any more.", icon=":material/link_off:")
+    page(entry, job)
