@@ -12,7 +12,7 @@ from graphdebug.runtime.spec import SpecError, parse_spec
 
 @dataclass(frozen=True, slots=True)
 class OptionInfo:
-    """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` is meant when it is left out."""
+    """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out."""
 
     key: str
     help: str

@@ -1,0 +1,111 @@
+"""Recorded inputs: ONNX test data sets, .npz, .npy and .pb files. Nothing is ever unpickled."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from graphdebug.model.records import ValueInfo
+from graphdebug.runtime.backend import Value
+from graphdebug.runtime.feed_errors import FeedError
+from graphdebug.runtime.store import ArrayReader, StoreError
+
+_NUMBERED = re.compile(r"input_(\d+)\.pb")
+
+
+def load_dataset(path: Path, wanted: Sequence[ValueInfo], inputs: Sequence[ValueInfo]) -> dict[str, Value]:
+    """Return the values that a data set has for ``wanted``, by input name.
+
+    Args:
+        path: a folder of ``input_0.pb``… (in the order of ``inputs``), a folder of ``NAME.npy``, an ``.npz``, or a
+            single ``.npy`` or ``.pb`` for a model with one input.
+        wanted: the inputs to look for.
+        inputs: all inputs of the model, in its order.
+
+    Raises:
+        FeedError: a file is broken or not of a known kind.
+    """
+    if path.is_dir():
+        protos = {int(match[1]): file for file in path.iterdir() if (match := _NUMBERED.fullmatch(file.name))}
+        if protos:
+            files = {inputs[position].name: file for position, file in protos.items() if position < len(inputs)}
+            return {value.name: load_value(files[value.name], "", value) for value in wanted if value.name in files}
+    if path.suffix in (".npy", ".pb") and path.is_file():
+        if len(inputs) != 1:
+            names = ", ".join(repr(value.name) for value in inputs)
+            raise FeedError(
+                path.name, f"is a single tensor, but the model has the inputs {names}: give it to one of them"
+            )
+        return {value.name: load_value(path, "", value) for value in wanted}
+    reader = _reader(path)
+    return {value.name: reader.read(value.name) for value in wanted if value.name in reader}
+
+
+def load_value(path: Path, member: str, value: ValueInfo) -> Value:
+    """Return what the file at ``path`` holds for an input: ``.npy``, an ``.npz`` with ``member``, or a ``.pb``.
+
+    ``member`` may be left out when the archive has one array or one called like the input.
+
+    Raises:
+        FeedError: the file is missing, broken or not of a known kind.
+    """
+    try:
+        if path.suffix == ".pb":
+            return _from_proto(path.read_bytes(), value)
+        if path.suffix == ".npy":
+            array: NDArray[Any] = np.load(path, allow_pickle=False)
+            return array
+        reader = ArrayReader(path)
+        name = member or (value.name if value.name in reader else "")
+        if not name and len(reader.names) == 1:
+            name = reader.names[0]
+        if name not in reader:
+            has = ", ".join(list(reader.names)[:8])
+            raise FeedError(value.name, f"finds no array {member or value.name!r} in {path.name}, which has {has}")
+        return reader.read(name)
+    except OSError as error:
+        raise FeedError(value.name, f"cannot be read from {path}: {error.strerror or error}") from error
+    except (StoreError, ValueError, EOFError) as error:
+        raise FeedError(value.name, f"cannot be read from {path.name}: {str(error).rstrip('.')}") from error
+
+
+def _reader(path: Path) -> ArrayReader:
+    try:
+        return ArrayReader(path)
+    except (OSError, StoreError) as error:
+        raise ValueError(f"The data set {path} cannot be read: {str(error).rstrip('.')}.") from error
+
+
+def _from_proto(data: bytes, value: ValueInfo) -> Value:
+    """Decode a TensorProto, SequenceProto or OptionalProto, whichever the input's type asks for."""
+    kinds: Mapping[str, Any] = {"sequence": onnx.SequenceProto, "optional": onnx.OptionalProto}
+    proto = kinds.get(value.type.kind, onnx.TensorProto)()
+    try:
+        proto.ParseFromString(data)
+    except DecodeError:
+        raise ValueError(f"it holds no {type(proto).__name__}") from None
+    return _decode(proto)
+
+
+def _decode(proto: Any) -> Value:
+    if isinstance(proto, onnx.TensorProto):
+        if proto.data_location == onnx.TensorProto.EXTERNAL:
+            raise ValueError("its values lie in another file, which is not allowed here")
+        return numpy_helper.to_array(proto)
+    if isinstance(proto, onnx.SequenceProto):
+        for field in ("tensor_values", "sequence_values", "optional_values"):
+            if len(getattr(proto, field)):
+                return [_decode(element) for element in getattr(proto, field)]
+        return []
+    if isinstance(proto, onnx.OptionalProto):
+        for field in ("tensor_value", "sequence_value", "optional_value"):
+            if proto.HasField(field):
+                return _decode(getattr(proto, field))
+        return None
+    raise ValueError(f"values of kind {type(proto).__name__} are not supported")
