@@ -23,10 +23,10 @@ from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
 from graphdebug.model.records import Finding
 from graphdebug.model.tensors import TensorError
+from graphdebug.view.contents import contents
 from graphdebug.view.pack import pack
-from graphdebug.view.scene import default_expanded, scene
-from graphdebug.view.scopes import all_groups
-from graphdebug.view.search import reveal, search
+from graphdebug.view.scene import default_expanded, reveal, scene
+from graphdebug.view.search import search
 
 ALL = "*"
 """``expanded=*``: every group."""
@@ -68,15 +68,22 @@ def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuest
     if wanted.expanded is None:
         expanded = default_expanded(model, wanted.graph)
     elif ALL in wanted.expanded:
-        expanded = all_groups(model, wanted.graph)
+        expanded = frozenset(contents(model, wanted.graph).groups)
     else:
         expanded = frozenset(wanted.expanded)
     if wanted.reveal and not wanted.flat:
-        expanded |= reveal(model, wanted.graph, wanted.reveal)
-    drawn = scene(
-        model, wanted.graph, expanded, flat=wanted.flat, direction=wanted.direction, findings=findings
-    )
-    return pack(drawn)
+        expanded |= reveal(model, wanted.graph, _box_of(model, wanted.graph, wanted.reveal))
+    return pack(scene(model, wanted.graph, expanded, wanted.flat, wanted.direction, findings))
+
+
+def _box_of(model: Model, graph: str, thing: str) -> str:
+    """Return the id of the box at which to see a thing: of a value (``v:name``), its producer or its first user."""
+    if not thing.startswith("v:"):
+        return thing
+    index, name = model.graphs[graph], thing[2:]
+    users = [node for node, _ in index.consumers.get(name, ())] + index.captured.get(name, [])
+    node = index.producer.get(name, users[0] if users else None)
+    return f"n:{node}" if node is not None else f"o:{name}"
 
 
 class _Scenes:
@@ -149,7 +156,9 @@ def _details(request: Request) -> Response:
     query = request.query_params
     entry = find_entry(request.path_params["id"])
     model = find_model(entry)
-    return _answer(lambda: json_answer(details(model, entry.record.findings, query.get("graph", ""), query.get("id", ""))))
+    return _answer(
+        lambda: json_answer(details(model, entry.record.findings, query.get("graph", ""), query.get("id", "")))
+    )
 
 
 def details(model: Model, findings: tuple[Finding, ...], graph: str, box: str) -> Any:

@@ -8,8 +8,11 @@ from graphdebug.ui.graph_view.component import Overlay, graph_view
 from graphdebug.ui.state import Choice
 from graphdebug.workspace.entries import ModelEntry
 
-# The column with the panel may be longer than the window; the graph then stays in sight.
-_STICKY = "<style>.st-key-{key} {{ position: sticky; top: 3.6rem; }}</style>"
+# The panel may be longer than the window; the graph then stays in sight. A graph needs the page's whole width.
+_STYLE = """<style>
+.st-key-{key} {{ position: sticky; top: 1.2rem; }}
+.stMainBlockContainer {{ padding-left: 2rem; padding-right: 2rem; }}
+</style>"""
 
 
 def graph_column(
@@ -26,6 +29,6 @@ def graph_column(
     the graph runs only that fragment.
     """
     place = f"graph_place_{key}"
-    st.html(_STICKY.format(key=place))
+    st.html(_STYLE.format(key=place))
     with st.container(key=place):
         return graph_view(entry.id, key=f"graph_{key}", overlay=overlay, height=height, on_choice=on_choice)

@@ -6,6 +6,7 @@ chosen, which colours to lay over the boxes, and, back, what was chosen.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -64,11 +65,6 @@ def graph_view(
         height: in pixels; as high as the window allows by default.
         on_choice: called after a choice made in the graph, before the page runs again.
     """
-    component = st.components.v2.component(
-        "graphdebug.graph_view",
-        css=(_HERE / "graph_view.css").read_text(),
-        js=_LOADER.replace("MODULE", module_path("graph_view/js/view.js")),
-    )
 
     def chosen() -> None:
         made = st.session_state[key].get("choice")
@@ -77,13 +73,24 @@ def graph_view(
             if on_choice is not None:
                 on_choice()
 
-    component(
+    _component()(
         key=key,
         data={"model": model_id, "select": _selection(model_id), "overlay": _overlay(overlay), "height": height},
         on_choice_change=chosen,
         height="content",
     )
     return state.choice()
+
+
+@cache
+def _component() -> Callable[..., Any]:
+    """Register the component, once a process."""
+    renderer: Callable[..., Any] = st.components.v2.component(
+        "graphdebug.graph_view",
+        css=(_HERE / "graph_view.css").read_text(),
+        js=_LOADER.replace("MODULE", module_path("graph_view/js/view.js")),
+    )
+    return renderer
 
 
 def _take(model_id: str, made: Mapping[str, Any]) -> None:

@@ -2,7 +2,9 @@
 
 export const MIN_ZOOM = 0.005;
 export const MAX_ZOOM = 4;
-const MARGIN = 32;
+const MARGIN = 28;
+/** Room for the toolbar above the graph. */
+const TOP = 56;
 const READABLE = 0.72;
 
 /** Zoom by `factor` and keep the scene under the screen point where it is. */
@@ -15,11 +17,12 @@ export function zoomAt(camera, x, y, factor) {
 /** Show the whole rectangle (scene coordinates) in a view of `width` × `height`. */
 export function fit(rect, width, height) {
   const k = clamp(
-    Math.min((width - 2 * MARGIN) / Math.max(rect.w, 1), (height - 2 * MARGIN) / Math.max(rect.h, 1), 1.25),
+    Math.min((width - 2 * MARGIN) / Math.max(rect.w, 1), (height - TOP - MARGIN) / Math.max(rect.h, 1), 1.25),
     MIN_ZOOM,
     MAX_ZOOM,
   );
-  return { k, tx: width / 2 - (rect.x + rect.w / 2) * k, ty: height / 2 - (rect.y + rect.h / 2) * k };
+  const middle = TOP + (height - TOP - MARGIN) / 2;
+  return { k, tx: width / 2 - (rect.x + rect.w / 2) * k, ty: middle - (rect.y + rect.h / 2) * k };
 }
 
 /**
@@ -30,12 +33,11 @@ export function fit(rect, width, height) {
 export function opening(rect, entry, width, height, down) {
   const whole = fit(rect, width, height);
   if (whole.k >= READABLE) return whole;
-  const across = down ? (width - 2 * MARGIN) / rect.w : (height - 2 * MARGIN) / rect.h;
+  const across = down ? (width - 2 * MARGIN) / rect.w : (height - TOP - MARGIN) / rect.h;
   const k = clamp(across, READABLE, 1);
-  const along = MARGIN + 16;
   return down
-    ? { k, tx: width / 2 - entry.x * k, ty: along - rect.y * k }
-    : { k, tx: along - rect.x * k, ty: height / 2 - entry.y * k };
+    ? { k, tx: width / 2 - entry.x * k, ty: TOP - rect.y * k }
+    : { k, tx: MARGIN - rect.x * k, ty: (height + TOP) / 2 - entry.y * k };
 }
 
 /** Bring a rectangle to the middle, at a zoom at which it can be read. */

@@ -15,20 +15,38 @@ export function toggleRect(scene, box) {
 
 /** Tinted background of an expanded group. `rect` may differ from the scene's while things move. */
 export function paintFrame(ctx, scene, box, rect, theme, k) {
-  const fill = theme.frames[scene.depth[box] % theme.frames.length];
-  rounded(ctx, rect, 10, fill, theme.frameBorder, Math.max(1, 0.7 / k));
+  rounded(ctx, rect, 10, frameFill(scene, box, theme), theme.frameBorder, Math.max(1, 0.7 / k));
+}
+
+/** The title of an expanded group, over the edges that pass. */
+export function paintFrameTitle(ctx, scene, box, rect, theme, k) {
   if (k < Detail.OP) return;
-  paintSign(ctx, { x: rect.x + 7, y: rect.y + 6, w: 16, h: 16 }, "−", theme);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
   ctx.font = `600 11px ${theme.font}`;
-  ctx.fillStyle = theme.text;
-  const title = cut(ctx, scene.text(scene.label[box]) || scene.text(scene.op[box]), rect.w - 84);
-  ctx.fillText(title, rect.x + 29, rect.y + 14.5);
+  const title = cut(ctx, scene.text(scene.label[box]) || scene.text(scene.op[box]), rect.w - 34);
   const width = ctx.measureText(title).width;
   ctx.font = `400 10px ${theme.font}`;
+  const aside = cut(ctx, asideOf(scene, box), rect.w - 46 - width);
+  const beside = aside ? ctx.measureText(aside).width + 7 : 0;
+  ctx.fillStyle = frameFill(scene, box, theme);
+  ctx.fillRect(rect.x + 25, rect.y + 5, width + beside + 7, 18);
   ctx.fillStyle = theme.muted;
-  ctx.fillText(`${scene.count[box]}`, rect.x + 29 + width + 7, rect.y + 14.5);
+  ctx.fillText(aside, rect.x + 29 + width + 7, rect.y + 14.5);
+  ctx.font = `600 11px ${theme.font}`;
+  ctx.fillStyle = theme.text;
+  ctx.fillText(title, rect.x + 29, rect.y + 14.5);
+  paintSign(ctx, { x: rect.x + 7, y: rect.y + 6, w: 16, h: 16 }, "−", theme);
+}
+
+function frameFill(scene, box, theme) {
+  return theme.frames[scene.depth[box] % theme.frames.length];
+}
+
+/** What stands beside a group's title: class, repetition, number of nodes. */
+function asideOf(scene, box) {
+  const count = `${scene.count[box]}`;
+  return [scene.text(scene.op[box]), scene.text(scene.chips[box]), count].filter(Boolean).join(" · ");
 }
 
 /** Anything that is not a frame. `shade` overrides the category's shades (overlay); null: the category's. */
@@ -164,7 +182,7 @@ function paintLines(ctx, scene, box, rect, theme, k, left, right) {
 /** Title, a muted line and chips, centred; a title alone grows while the view is small, so that it stays readable. */
 function write(ctx, rect, theme, k, left, right, title, line, chips) {
   const x = rect.x + PAD + left;
-  const width = rect.w - 2 * PAD - left - right + 4;
+  const width = rect.w - PAD - left - 7;
   const large = k > Detail.ALL ? 12 : Math.min(12 * (Detail.ALL / k) ** 0.6, rect.h * 0.5, 17);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
@@ -172,9 +190,12 @@ function write(ctx, rect, theme, k, left, right, title, line, chips) {
   const shown = lines.filter(Boolean).length;
   const gap = Math.min(15, (rect.h - 6) / Math.max(shown, 1));
   let y = rect.y + rect.h / 2 - ((shown - 1) * gap) / 2 + 0.5;
-  ctx.font = `650 ${large}px ${theme.font}`;
   ctx.fillStyle = theme.text;
-  ctx.fillText(cut(ctx, title, width), x, y);
+  ctx.font = `650 ${large}px ${theme.font}`;
+  // Fonts differ in width: rather a little smaller than cut.
+  const room = (width - right) / ctx.measureText(title).width;
+  if (room < 1) ctx.font = `650 ${large * Math.max(room, 0.8)}px ${theme.font}`;
+  ctx.fillText(cut(ctx, title, width - right), x, y);
   ctx.font = `400 10px ${theme.font}`;
   if (lines[1]) {
     y += gap;

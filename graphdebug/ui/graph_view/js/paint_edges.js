@@ -59,8 +59,7 @@ export function paintEdgeLabels(ctx, scene, edges, theme, k) {
     const key = `${scene.ends[2 * edge]}\u0000${label}`;
     if (!label || written.has(key)) continue;
     written.add(key);
-    const more = scene.edgeCount[edge] > 1 ? `  +${scene.edgeCount[edge] - 1}` : "";
-    const text = cut(ctx, label, 150) + more;
+    const text = cut(ctx, label, 150);
     const { x, y } = middle(scene, edge);
     const half = ctx.measureText(text).width / 2 + 3;
     ctx.globalAlpha = 0.88;

@@ -1,7 +1,7 @@
 /** Paints one frame of a scene on a canvas. */
 import { visible } from "./camera.js";
 import { paintChosenEdges, paintEdgeLabels, paintEdges } from "./paint_edges.js";
-import { Detail, paintBox, paintFar, paintFrame, paintRing, paintSeverity } from "./paint_boxes.js";
+import { Detail, paintBox, paintFar, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
 import { Kind } from "./scene.js";
 
 /**
@@ -44,6 +44,7 @@ export function paint(ctx, scene, camera, size, theme, look) {
     paintChosenEdges(ctx, scene, look.edges, theme, k);
     if (!look.moving || edges.length < 600) paintEdgeLabels(ctx, scene, edges, theme, k);
   }
+  for (const box of frames) paintFrameTitle(ctx, scene, box, rectOf(box), theme, k);
   if (k > 0.08) paintMarks(ctx, scene, leaves, rectOf, theme, look, k);
   for (const box of [look.hovered, look.box]) {
     if (box < 0 || box >= scene.boxes) continue;

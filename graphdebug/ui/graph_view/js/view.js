@@ -284,7 +284,8 @@ class GraphView {
 
   /** A stub stands for an edge too long to draw: go to the box at its other end. */
   #follow(box) {
-    const target = this.scene.meta.stubs?.[this.scene.idOf(box)];
+    const id = this.scene.idOf(box);
+    const target = id.slice(id.indexOf(">") + 1);
     if (target) this.reveal(this.graph, target);
   }
 

@@ -1,0 +1,229 @@
+"""What is known of the choice: a node, a value or a group, in tidy sections with ways to its neighbours."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from graphdebug.api.attributes import Documentation
+from graphdebug.api.details import NodeDetails, NodeLink, NoSuchThing, Value, ValueDetails
+from graphdebug.api.graph import details
+from graphdebug.api.group_details import GroupDetails
+from graphdebug.api.models import model_of
+from graphdebug.model.document import Model, NotAModel
+from graphdebug.model.origin import Origin
+from graphdebug.model.records import Finding
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.ui import state
+from graphdebug.ui.state import Choice
+from graphdebug.ui.weight_panel import weight_panel
+from graphdebug.ui.words import plain, plural
+from graphdebug.view.labels import type_label
+from graphdebug.workspace.entries import ModelEntry
+
+_MOST_VALUES = 6
+_MOST_HOPS = 4
+_ICONS = {"error": ":material/error:", "warning": ":material/warning:", "info": ":material/info:"}
+_COLORS = {"error": "red", "warning": "orange", "info": "blue"}
+
+
+def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
+    """Show everything about the choice; without one, how to make one."""
+    if choice is None:
+        _nothing_chosen(entry)
+        return
+    try:
+        model = model_of(entry)
+        found = details(model, entry.record.findings, choice.graph, choice.id)
+    except (NoSuchThing, NotAModel, OSError) as error:
+        st.warning(plain(str(error)))
+        return
+    if isinstance(found, NodeDetails):
+        _node(model, found)
+    elif isinstance(found, GroupDetails):
+        _group(found)
+    elif isinstance(found, ValueDetails):
+        _value(model, found)
+
+
+def _nothing_chosen(entry: ModelEntry) -> None:
+    st.subheader("Choose something", anchor=False)
+    st.markdown(
+        "Click a node, an edge, an input or an output to see its attributes, types, weights and source.  \n"
+        "Double click a group to open it, **/** searches, **f** fits, **?** lists all keys."
+    )
+    worst = [finding for finding in entry.record.findings if finding.node is not None or finding.tensor][:_MOST_VALUES]
+    if worst:
+        st.caption("Problems with a place in the graph")
+        for position, finding in enumerate(worst):
+            node = finding.node
+            st.button(
+                f"{_ICONS[finding.severity]} {plain(finding.message[:160])}",
+                key=f"finding-{position}",
+                type="tertiary",
+                on_click=state.choose,
+                args=(finding.graph,),
+                kwargs={"node": node} if node is not None else {"value": finding.tensor},
+            )
+
+
+def _node(model: Model, node: NodeDetails) -> None:
+    _title(node.op, node.domain, node.name)
+    _place(node.origin)
+    _findings(node.findings)
+    tensors = [value.name for value in node.outputs if value.name]
+    _tap_buttons(node.graph, tensors)
+    if node.doc_string:
+        st.text(node.doc_string[:2000])
+    if node.children:
+        _children(node)
+    _values("Inputs", node.inputs, "in")
+    _values("Outputs", node.outputs, "out")
+    if node.attributes:
+        st.markdown("**Attributes**")
+        table = pd.DataFrame(
+            {
+                "name": [each.name for each in node.attributes],
+                "value": [each.text + ("  (default)" if each.is_default else "") for each in node.attributes],
+                "type": [each.type for each in node.attributes],
+            }
+        )
+        st.dataframe(table, hide_index=True, height="content" if len(table) < 12 else 420)
+    weight_panel(model, [value for value in node.inputs if value.role == "initializer"])
+    if node.documentation is not None:
+        _documentation(node.documentation)
+    if node.metadata:
+        with st.expander("Metadata", icon=":material/sell:"):
+            st.dataframe(pd.DataFrame(node.metadata, columns=["key", "value"]), hide_index=True)
+
+
+def _value(model: Model, found: ValueDetails) -> None:
+    value = found.value
+    role = {"node": "Tensor", "input": "Graph input", "initializer": "Initializer", "outer": "Outer tensor"}
+    title = role.get(value.role, "Value")
+    _title(f"{title} · graph output" if value.is_output else title, "", value.name)
+    if value.type is not None:
+        st.markdown(f":primary[{plain(type_label(value.type))}]")
+    _findings(found.findings)
+    _tap_buttons(value.graph, [value.name] if value.role in ("node", "input", "outer") else [])
+    if value.producer is not None:
+        st.markdown("**Produced by**")
+        _hops([value.producer], "producer")
+    if value.consumers:
+        st.markdown(f"**Used by** {plural(value.consumer_count, 'node')}")
+        _hops(value.consumers, "consumer", most=24)
+    if value.role == "initializer":
+        weight_panel(model, [value], opened=True)
+
+
+def _group(group: GroupDetails) -> None:
+    _title(group.title, group.class_name, group.id.removeprefix("s:"))
+    st.markdown(f"{plural(group.nodes, 'node')} in this group")
+    _values("Comes in", group.inputs, "in")
+    _values("Goes out", group.outputs, "out")
+    st.markdown("**Operators**")
+    table = pd.DataFrame(group.ops, columns=["op", "nodes"])
+    st.dataframe(table, hide_index=True, height="content" if len(table) < 10 else 350)
+
+
+def _title(title: str, aside: str, name: str) -> None:
+    beside = f" :gray[:small[{plain(aside)}]]" if aside else ""
+    st.subheader(f"{plain(title)}{beside}", anchor=False)
+    st.code(name, language=None, wrap_lines=True)
+
+
+def _place(origin: Origin) -> None:
+    if origin.scope:
+        classes = origin.classes if len(origin.classes) == len(origin.scope) else ("",) * len(origin.scope)
+        steps = [
+            plain(scope) + (f" :gray[:small[{plain(name.rpartition('.')[2])}]]" if name else "")
+            for scope, name in zip(origin.scope, classes, strict=True)
+        ]
+        st.markdown(":material/account_tree: " + " › ".join(steps))
+    if origin.source:
+        st.markdown(f":material/code: {plain(origin.source)}")
+    if origin.stack:
+        with st.expander("Stack trace", icon=":material/segment:"):
+            st.code(origin.stack[:8000], language=None)
+
+
+def _findings(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        color, icon = _COLORS[finding.severity], _ICONS[finding.severity]
+        st.markdown(f":{color}[{icon} {plain(finding.message)}]")
+
+
+def _tap_buttons(graph: str, names: Sequence[str]) -> None:
+    """Offer to pick these tensors for a run. Only tensors of the main graph can be tapped."""
+    if not names or graph != MAIN_GRAPH:
+        return
+    picked = set(state.picked_tensors())
+    what = "this tensor" if len(names) == 1 else f"its {len(names)} tensors"
+    if picked.issuperset(names):
+        label, sign, change = f"Don't tap {what}", ":material/check_circle:", state.unpick
+    else:
+        label, sign, change = f"Tap {what}", ":material/water_drop:", state.pick
+    st.button(label, icon=sign, on_click=change, args=tuple(names), key="tap")
+
+
+def _children(node: NodeDetails) -> None:
+    """Buttons that open the graphs a node holds or calls."""
+    with st.container(horizontal=True, gap="small"):
+        for position, (attribute, path) in enumerate(node.children):
+            label = f"Open {plain(attribute or 'the function')}"
+            icon = ":material/filter_none:"
+            st.button(label, icon=icon, key=f"open-{position}", on_click=state.choose, args=(path,))
+
+
+def _values(title: str, values: Sequence[Value], key: str) -> None:
+    """List a node's inputs or outputs: slot, name, type, and ways to the nodes at the other end."""
+    if not values:
+        return
+    st.markdown(f"**{title}**")
+    shown = values
+    if len(values) > _MOST_VALUES and not st.toggle(f"Show all {len(values)}", key=f"all-{key}"):
+        shown = values[:_MOST_VALUES]
+    with st.container(border=True, gap="small"):
+        for position, value in enumerate(shown):
+            _value_line(value, f"{key}-{position}", producers=key == "in")
+
+
+def _value_line(value: Value, key: str, *, producers: bool) -> None:
+    slot = f":gray-badge[{plain(value.slot)}] " if value.slot else ""
+    if value.role == "absent":
+        st.markdown(f"{slot}:gray[left out]")
+        return
+    kind = f":primary[{plain(type_label(value.type))}]" if value.type else ":gray[unknown type]"
+    mark = {"initializer": " :gray[weight]", "input": " :gray[graph input]", "missing": " :red[made nowhere]"}
+    st.markdown(f"{slot}{plain(_middle_cut(value.name))}  \n{kind}{mark.get(value.role, '')}")
+    if producers and value.producer is not None:
+        _hops([value.producer], key)
+    elif not producers and value.consumers:
+        _hops(value.consumers, key)
+
+
+def _hops(links: Sequence[NodeLink], key: str, most: int = _MOST_HOPS) -> None:
+    """Buttons that choose other nodes."""
+    with st.container(horizontal=True, gap="small"):
+        for position, link in enumerate(links[:most]):
+            st.button(
+                f"{plain(link.op)} :gray[{plain(_middle_cut(link.name, 30))}]",
+                key=f"hop-{key}-{position}",
+                icon=":material/arrow_forward:",
+                help=plain(link.name),
+                on_click=state.choose,
+                args=(link.graph,),
+                kwargs={"node": int(link.id[2:])},
+            )
+        if len(links) > most:
+            st.caption(f"and {len(links) - most} more")
+
+
+def _documentation(doc: Documentation) -> None:
+    with st.expander(f"{plain(doc.op)} :gray[since opset {doc.since_version}]", icon=":material/menu_book:"):
+        # The operator's own words, from the onnx package and not from the model: its Markdown may stay.
+        st.markdown(doc.text)
+
+
+def _middle_cut(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-most // 2 :]}"
