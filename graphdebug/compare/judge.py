@@ -68,6 +68,18 @@ def inside(metrics: Metrics, tolerance: Tolerance) -> bool:
     return excess(np.array(metrics.hull).reshape(-1, 2), tolerance.rtol) <= tolerance.atol * _scale(metrics, tolerance)
 
 
+def limits_used(row: Row) -> float | None:
+    """Return the largest error over what the tolerance allows: at most 1 is inside; None when nothing was measured.
+
+    The largest quotient of e and limit + rtol * r is at a vertex of the hull: e - q * rtol * r <= q * limit is linear.
+    """
+    if row.metrics is None or row.tolerance is None:
+        return None
+    limit = row.tolerance.atol * _scale(row.metrics, row.tolerance)
+    allowed = [(limit + row.tolerance.rtol * reference, error) for reference, error in row.metrics.hull]
+    return max((error / most if most > 0 else float("inf") for most, error in allowed if error > 0), default=0.0)
+
+
 def _scale(metrics: Metrics, tolerance: Tolerance) -> float:
     return 1.0 if tolerance.absolute else metrics.reference_rms
 

@@ -228,6 +228,7 @@ def _metrics(
         identical=sums.identical and reference.dtype == candidate.dtype,
         hull=tuple((_bounded(x), _bounded(y)) for x, y in hull.tolist()),
         joint=joint,
+        nonfinite=reference.size - sums.count,
     )
 
 

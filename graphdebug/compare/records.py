@@ -76,12 +76,15 @@ class Metrics:
     identical: bool = False
     hull: tuple[tuple[float, float], ...] = ()
     joint: tuple[tuple[int, int, int], ...] = ()
+    nonfinite: int = 0
+    """Elements that are NaN, or the same infinity, on both sides: equal, and left out of all other numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """The comparison of one tensor. ``position`` is its place in topological order, ``node`` the producer's index in
-    the reference model's main graph. ``share_outside`` is in [0, 1]; ``reason`` says why nothing was compared."""
+    the reference model's main graph. ``share_outside`` is in [0, 1]; ``reason`` says why nothing was compared, or what
+    to know about what was (dtypes that differ)."""
 
     name: str
     position: int

@@ -22,6 +22,9 @@ def give_verdict(rows: Sequence[Row], observer: Sequence[ObserverEffect] = ()) -
         outcome, sentence = "match", _match_sentence(rows, count)
     else:
         outcome, sentence = "nothing compared", _nothing_sentence(rows)
+    both = [row for row in rows if row.metrics is not None and row.metrics.nonfinite]
+    if both:
+        sentence += f" Beware: {_plural(len(both), 'tensor')} NaN or infinite on both sides, first {both[0].name}."
     changed = [effect for effect in observer if not effect.identical and effect.max_abs is not None]
     if changed:
         worst = max(changed, key=lambda effect: effect.max_abs or 0.0)

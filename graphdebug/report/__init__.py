@@ -1,1 +1,1 @@
-"""What is handed over: HTML, JSON and CSV."""
+"""A comparison as something to hand over: one HTML file, JSON with a schema, CSV."""

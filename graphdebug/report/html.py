@@ -1,0 +1,78 @@
+"""A comparison as one HTML file that needs nothing else: no network, no other file."""
+
+import base64
+from collections import Counter
+from datetime import UTC, datetime
+from functools import cache
+
+import jinja2
+
+import graphdebug
+from graphdebug.compare.records import CompareResult, Row, Status
+from graphdebug.compare.verdict import is_one_sided
+from graphdebug.model.records import ValueType
+from graphdebug.report.plot import error_plot
+
+
+def to_html(result: CompareResult, picture: str = "") -> str:
+    """Return the report. ``picture`` is an SVG of the graph around the first bad tensor.
+
+    Names from a model are hostile text: everything is escaped, the picture is embedded as an image (nothing in it can
+    run), and a content security policy forbids all loading.
+    """
+    compared = [row for row in result.rows if row.status is not Status.NOT_COMPARED]
+    skipped = [row for row in result.rows if row.status is Status.NOT_COMPARED]
+    return _template().render(
+        result=result,
+        compared=compared,
+        skipped=sorted(skipped, key=lambda row: not is_one_sided(row)),
+        reasons=Counter(row.reason for row in skipped if not is_one_sided(row)).most_common(),
+        plot=error_plot(result.rows),
+        picture=base64.b64encode(picture.encode()).decode() if picture else "",
+        version=graphdebug.__version__,
+        written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("graphdebug.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=_number, percent=_percent, type=_type, place=_place, kind=_kind)
+    return environment.get_template("comparison.html.j2")
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits; nothing for a number that does not exist."""
+    if value is None:
+        return ""
+    return "0" if value == 0 else f"{value:.3g}"
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "0" if share == 0 else f"{100 * share:.3g} %"
+
+
+def _type(kind: ValueType | None) -> str:
+    """``float 1×64×56×56``."""
+    if kind is None:
+        return ""
+    return f"{kind.dtype} {'×'.join(str(dim) for dim in kind.shape or ())}".strip()
+
+
+def _place(index: tuple[int, ...]) -> str:
+    return f"[{', '.join(str(i) for i in index)}]"
+
+
+def _kind(row: Row) -> str:
+    """The row's colour class."""
+    if is_one_sided(row):
+        return "nonfinite"
+    return "skipped" if row.status is Status.NOT_COMPARED else row.status.value
