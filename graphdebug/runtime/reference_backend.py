@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
+from onnx.reference.op_run import OpRun
 
 from graphdebug.model.document import Model
 from graphdebug.model.external import is_external
@@ -54,7 +55,7 @@ class ReferenceSession:
             "mode": str(mode),
         }
         try:
-            self._evaluator: ReferenceEvaluator | None = _Evaluator(model)
+            self._evaluator: ReferenceEvaluator | None = _evaluator(model)
         except MemoryError:
             raise
         except Exception as error:
@@ -79,7 +80,8 @@ class ReferenceSession:
         except MemoryError:
             raise
         except Exception as error:
-            raise BackendError(f"The reference evaluator failed while running the model: {_sentence(error)}") from error
+            current = getattr(self._evaluator, "current", "the first node")
+            raise BackendError(f"The reference evaluator failed at {current}: {_sentence(error)}") from error
         return dict(zip(names, values, strict=True))
 
     def close(self) -> None:
@@ -87,27 +89,44 @@ class ReferenceSession:
         self._evaluator = None
 
 
-class _Evaluator(ReferenceEvaluator):  # type: ignore[misc]
-    """Reads initializers from the model's files through a memory map, with our checks on external data."""
+def _evaluator(model: Model) -> ReferenceEvaluator:
+    """Return an evaluator that reads initializers from the model's files, with our checks on external data.
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
-        super().__init__(_with_nested_values(model))
+    The evaluators of nested graphs and functions are made of the same class, hence the closure.
+    """
 
-    def retrieve_external_data(self, initializer: onnx.TensorProto) -> np.ndarray[Any, Any]:
-        return read_tensor(self._model, initializer).view(np.ndarray)
+    class Evaluator(ReferenceEvaluator):
+        def retrieve_external_data(self, initializer: onnx.TensorProto) -> np.ndarray[Any, Any]:
+            return read_tensor(model, initializer).view(np.ndarray)
+
+        def _log(self, level: int, pattern: str, *args: Any) -> None:
+            if level == 1:  # it starts a node: type, inputs, outputs
+                self.current = f"{args[0]}, which makes {args[2][0]!r}" if args[2] else str(args[0])
+
+    return Evaluator(_with_attribute_values(model), new_ops=[GatherElements])
 
 
-def _with_nested_values(model: Model) -> onnx.ModelProto:
-    """Return the model with all values inside but those of the main graph's initializers, which are read lazily."""
+class GatherElements(OpRun):
+    """Stands in for onnx's own, which fails when the gathered axis is longer than 64 (onnx 1.23)."""
+
+    op_domain = ""
+
+    def _run(self, data: np.ndarray[Any, Any], indices: np.ndarray[Any, Any], axis: int = 0) -> tuple[Any]:
+        """Only the gathered axis may be longer in ``data`` than in ``indices`` (ONNX operator GatherElements-13)."""
+        axis %= data.ndim
+        window = tuple(slice(None) if at == axis else slice(length) for at, length in enumerate(indices.shape))
+        return (np.take_along_axis(data[window], indices, axis),)
+
+
+def _with_attribute_values(model: Model) -> onnx.ModelProto:
+    """Return the model with the values of tensor attributes inside: the evaluator cannot read those from files."""
     proto = onnx.ModelProto()
     proto.CopyFrom(model.proto)
     for stored in stored_tensors(proto):
-        tensor = stored.tensor
-        if is_external(tensor) and (stored.graph != MAIN_GRAPH or stored.node is not None):
-            tensor.raw_data = read_tensor(model, tensor).tobytes()
-            tensor.ClearField("external_data")
-            tensor.ClearField("data_location")
+        if stored.node is not None and is_external(stored.tensor):
+            stored.tensor.raw_data = read_tensor(model, stored.tensor).tobytes()
+            stored.tensor.ClearField("external_data")
+            stored.tensor.ClearField("data_location")
     return proto
 
 
