@@ -44,12 +44,16 @@ def place(finding: Finding, titles: dict[str, str]) -> str:
 
 
 def _finding(finding: Finding, titles: dict[str, str], key: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(
             f"{plain(finding.message)}  \n:gray[:small[{plain(place(finding, titles))} · {plain(finding.code)}]]"
         )
         locatable = finding.node is not None or finding.tensor is not None
-        if locatable and "graph" in available() and st.button("Show in graph", key=key, type="tertiary"):
+        if (
+            locatable
+            and "graph" in available()
+            and st.button("Show in graph", key=key, type="tertiary", icon=":material/my_location:")
+        ):
             show_in_graph(finding)
 
 

@@ -15,6 +15,11 @@ from graphdebug.workspace import intake
 from graphdebug.workspace.entries import ModelEntry
 
 _OPS_SHOWN = 14
+_WIDTHS = {
+    "name": st.column_config.TextColumn(width="medium"),
+    "type": st.column_config.TextColumn(width="small"),
+    "shape": st.column_config.TextColumn(width="medium"),
+}
 
 
 def overview(entry: ModelEntry) -> None:
@@ -38,7 +43,7 @@ def overview(entry: ModelEntry) -> None:
 def _headline(summary: ModelSummary) -> None:
     unknown = f"without {plural(summary.macs_unknown, 'node')} of unknown shape" if summary.macs_unknown else None
     opset = next((str(version) for domain, version in summary.opsets if domain in ("", "ai.onnx")), "–")
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="small"):
         st.metric("Nodes", f"{summary.nodes:,}", border=True)
         st.metric("Parameters", amount(summary.parameters), border=True, help=f"{summary.parameters:,}")
         st.metric("Multiply-accumulates", amount(summary.macs) + (" +" if unknown else ""), border=True, help=unknown)
@@ -61,7 +66,7 @@ def _values(title: str, values: tuple[ValueInfo, ...]) -> None:
         st.caption("None.")
         return
     rows = [{"name": value.name, "type": dtype(value.type), "shape": shape(value.type)} for value in values]
-    st.dataframe(pd.DataFrame(rows), hide_index=True)
+    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
 
 
 def _operators(summary: ModelSummary) -> None:
@@ -97,7 +102,9 @@ def _weights(summary: ModelSummary) -> None:
             for item in summary.largest
         ]
         st.dataframe(
-            pd.DataFrame(rows), hide_index=True, column_config={"MB": st.column_config.NumberColumn(format="%.3f")}
+            pd.DataFrame(rows),
+            hide_index=True,
+            column_config=_WIDTHS | {"MB": st.column_config.NumberColumn(format="%.3f", width="small")},
         )
     with right:
         st.subheader("Weights by type")
