@@ -1,7 +1,7 @@
 """Attributes of a node as people read them, and what the operator's schema says beside them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 
 import onnx
@@ -19,7 +19,7 @@ _Kind = onnx.AttributeProto
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute: ``type`` as ONNX calls it (``ints``), ``text`` short; ``is_default``: not set, the schema's value."""
+    """One attribute: ``type`` as ONNX calls it (``ints``), ``text`` short; ``is_default``: not set, from the schema."""
 
     name: str
     type: str
@@ -50,7 +50,8 @@ def schema_of(model: Model, graph: str, node: onnx.NodeProto) -> defs.OpSchema |
         function = model.graphs[graph.split("/", 1)[0]].proto
         imports = getattr(function, "opset_import", imports)
     domain = "" if node.domain == "ai.onnx" else node.domain
-    versions = [entry.version for entry in imports if entry.domain in (domain, "ai.onnx" if not domain else domain)]
+    spellings = (domain,) if domain else ("", "ai.onnx")
+    versions = [entry.version for entry in imports if entry.domain in spellings]
     try:
         return defs.get_schema(node.op_type, max(versions, default=1), domain)
     except (defs.SchemaError, OverflowError, TypeError):
@@ -138,7 +139,7 @@ def _tensor(tensor: onnx.TensorProto) -> str:
 
 def _type_name(kind: int) -> str:
     try:
-        return _Kind.AttributeType.Name(kind).lower()
+        return str(_Kind.AttributeType.Name(kind)).lower()
     except ValueError:
         return str(kind)
 
@@ -147,8 +148,8 @@ def _list(texts: Iterable[str]) -> str:
     return f"[{', '.join(texts)}]"
 
 
-def _more(values: object) -> str:
-    count = len(values)  # type: ignore[arg-type]
+def _more(values: Sized) -> str:
+    count = len(values)
     return f" … {count} in all" if count > _SHOWN_ELEMENTS else ""
 
 

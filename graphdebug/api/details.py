@@ -77,27 +77,27 @@ class NodeDetails:
     metadata: tuple[tuple[str, str], ...]
 
 
-class NoSuchThing(LookupError):
+class NotFoundError(LookupError):
     """What was asked for is not part of the model; the message is one sentence."""
 
 
 def index_of(model: Model, graph: str) -> GraphIndex:
-    """Return the index of a graph; NoSuchThing when the model has none at this path."""
+    """Return the index of a graph; NotFoundError when the model has none at this path."""
     try:
         return model.graphs[graph]
     except (KeyError, ValueError, IndexError):
-        raise NoSuchThing("This model has no graph at that place.") from None
+        raise NotFoundError("This model has no graph at that place.") from None
 
 
 def node_details(model: Model, graph: str, position: int, findings: Sequence[Finding] = ()) -> NodeDetails:
     """Describe the node at ``position`` of ``graph``.
 
     Raises:
-        NoSuchThing: there is no such graph or node.
+        NotFoundError: there is no such graph or node.
     """
     index = index_of(model, graph)
     if not 0 <= position < len(index.nodes):
-        raise NoSuchThing(f"This graph has no node {position}: it has {len(index.nodes)} nodes.")
+        raise NotFoundError(f"This graph has no node {position}: it has {len(index.nodes)} nodes.")
     node = index.nodes[position]
     schema = schema_of(model, graph, node)
     doc = documentation(schema) if schema else None
@@ -124,11 +124,11 @@ def value_details(model: Model, graph: str, name: str, findings: Sequence[Findin
     """Describe the value ``name`` as ``graph`` sees it.
 
     Raises:
-        NoSuchThing: there is no such graph, or nothing in it has this name.
+        NotFoundError: there is no such graph, or nothing in it has this name.
     """
     value = find_value(model, graph, name)
     if value.role == "missing" and not value.consumer_count and not value.is_output:
-        raise NoSuchThing("Nothing in this graph has that name.")
+        raise NotFoundError("Nothing in this graph has that name.")
     there = tuple(each for each in findings if each.graph == value.graph and each.tensor == name)
     return ValueDetails("value", graph, value, there)
 
@@ -163,10 +163,10 @@ def link(index: GraphIndex, position: int) -> NodeLink:
 
 
 def initializer(model: Model, graph: str, name: str) -> onnx.TensorProto:
-    """Return a dense initializer of ``graph``; NoSuchThing when it has none of this name."""
+    """Return a dense initializer of ``graph``; NotFoundError when it has none of this name."""
     tensor = index_of(model, graph).initializers.get(name)
     if tensor is None:
-        raise NoSuchThing("This graph has no (dense) initializer of that name.")
+        raise NotFoundError("This graph has no (dense) initializer of that name.")
     return tensor
 
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from graphdebug.api.answers import json_answer
-from graphdebug.api.details import NoSuchThing, index_of, initializer, node_details, value_details
+from graphdebug.api.details import NotFoundError, index_of, initializer, node_details, value_details
 from graphdebug.api.group_details import group_details
 from graphdebug.api.initializers import describe_initializer
 from graphdebug.api.models import find_entry, find_model
@@ -36,7 +36,7 @@ _LONGEST_BODY = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class SceneQuestion:
-    """Which scene is wanted. ``expanded`` None: the useful level; ``reveal`` is the id of a box or value to make visible."""
+    """Which scene is wanted. ``expanded`` None: the useful level; ``reveal``: the id of what must become visible."""
 
     model_id: str
     graph: str
@@ -62,7 +62,7 @@ def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuest
     """Lay out and pack a scene (docs/architecture.md, "The packed scene").
 
     Raises:
-        NoSuchThing: there is no such graph.
+        NotFoundError: there is no such graph.
     """
     index_of(model, wanted.graph)
     if wanted.expanded is None:
@@ -165,7 +165,7 @@ def details(model: Model, findings: tuple[Finding, ...], graph: str, box: str) -
     """Describe what has the id ``box`` in ``graph``: ``n:12``, ``s:group``, ``i:input``, ``o:output`` or ``v:value``.
 
     Raises:
-        NoSuchThing: nothing there has this id.
+        NotFoundError: nothing there has this id.
     """
     kind, _, name = box.partition(":")
     if kind == "n" and name.isdecimal() and len(name) < 12:
@@ -174,7 +174,7 @@ def details(model: Model, findings: tuple[Finding, ...], graph: str, box: str) -
         return group_details(model, graph, box)
     if kind in ("i", "o", "v"):
         return value_details(model, graph, name, findings)
-    raise NoSuchThing("Nothing in this graph has that id.")
+    raise NotFoundError("Nothing in this graph has that id.")
 
 
 def _initializer(request: Request) -> Response:
@@ -194,7 +194,7 @@ def _initializer(request: Request) -> Response:
 def _answer(ask: Callable[[], Response]) -> Response:
     try:
         return ask()
-    except NoSuchThing as error:
+    except NotFoundError as error:
         raise HTTPException(404, str(error)) from error
     except TensorError as error:
         raise HTTPException(422, str(error)) from error

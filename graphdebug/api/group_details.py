@@ -1,9 +1,10 @@
 """What the panel shows about a group of nodes: what is in it and what crosses its border."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, replace
 
-from graphdebug.api.details import NoSuchThing, Value, find_value, index_of
+from graphdebug.api.details import NotFoundError, Value, find_value, index_of
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
 from graphdebug.view.contents import contents, is_constant
@@ -14,9 +15,9 @@ MOST_CROSSING = 100
 
 @dataclass(frozen=True, slots=True)
 class GroupDetails:
-    """A group. ``ops`` are (op, count), most frequent first; ``inputs`` and ``outputs`` are values that cross its border.
+    """A group. ``ops`` are (op, count), most frequent first.
 
-    Weights are not counted among the inputs. ``crossing`` tells how many inputs and outputs there are in all.
+    ``inputs`` and ``outputs`` are values that cross its border, weights left out; ``crossing`` tells how many in all.
     """
 
     kind: str
@@ -35,12 +36,12 @@ def group_details(model: Model, graph: str, group: str) -> GroupDetails:
     """Describe the group with this id (``s:encoder/layer.0``).
 
     Raises:
-        NoSuchThing: there is no such graph or group.
+        NotFoundError: there is no such graph or group.
     """
     index = index_of(model, graph)
     found = contents(model, graph).groups.get(group)
     if found is None:
-        raise NoSuchThing("This graph has no group of that name.")
+        raise NotFoundError("This graph has no group of that name.")
     inside = set(found.all_nodes())
     members = sorted(inside)
     made = {name: None for node in members for name in index.nodes[node].output if name}
@@ -56,9 +57,15 @@ def group_details(model: Model, graph: str, group: str) -> GroupDetails:
         nodes=found.count,
         ops=tuple(Counter(index.nodes[node].op_type for node in members).most_common()),
         inputs=tuple(find_value(model, graph, name) for name in entering[:MOST_CROSSING]),
-        outputs=tuple(find_value(model, graph, name) for name in leaving[:MOST_CROSSING]),
+        outputs=tuple(_seen_outside(find_value(model, graph, name), inside) for name in leaving[:MOST_CROSSING]),
         crossing=(len(entering), len(leaving)),
     )
+
+
+def _seen_outside(value: Value, inside: Set[int]) -> Value:
+    """Return a value without those users that are in the group themselves."""
+    outside = tuple(link for link in value.consumers if int(link.id.removeprefix("n:")) not in inside)
+    return replace(value, consumers=outside)
 
 
 def _users(index: GraphIndex, name: str) -> set[int]:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.api.attributes import Documentation
-from graphdebug.api.details import NodeDetails, NodeLink, NoSuchThing, Value, ValueDetails
+from graphdebug.api.details import NodeDetails, NodeLink, NotFoundError, Value, ValueDetails
 from graphdebug.api.graph import details
 from graphdebug.api.group_details import GroupDetails
 from graphdebug.api.models import model_of
@@ -35,7 +35,7 @@ def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
     try:
         model = model_of(entry)
         found = details(model, entry.record.findings, choice.graph, choice.id)
-    except (NoSuchThing, NotAModel, OSError) as error:
+    except (NotFoundError, NotAModel, OSError) as error:
         st.warning(plain(str(error)))
         return
     if isinstance(found, NodeDetails):
@@ -210,6 +210,7 @@ def _hops(links: Sequence[NodeLink], key: str, most: int = _MOST_HOPS) -> None:
                 f"{plain(link.op)} :gray[{plain(_middle_cut(link.name, 30))}]",
                 key=f"hop-{key}-{position}",
                 icon=":material/arrow_forward:",
+                type="tertiary",
                 help=plain(link.name),
                 on_click=state.choose,
                 args=(link.graph,),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from graphdebug.api.details import NoSuchThing, Value, initializer
+from graphdebug.api.details import NotFoundError, Value, initializer
 from graphdebug.api.initializers import Initializer, describe_initializer
 from graphdebug.model.document import Model
 from graphdebug.model.tensors import TensorError, payload_bytes
@@ -34,7 +34,7 @@ def weight_panel(model: Model, weights: Sequence[Value], *, opened: bool = False
     value = next(value for value in weights if value.name == picked)
     try:
         _show(model, value)
-    except (TensorError, NoSuchThing, OSError) as error:
+    except (TensorError, NotFoundError, OSError) as error:
         st.warning(plain(str(error)))
 
 
@@ -47,8 +47,8 @@ def _show(model: Model, value: Value) -> None:
     _numbers(found)
     if found.statistics is not None and found.statistics.histogram:
         st.plotly_chart(histogram(found.statistics, height=150), key="weight-histogram")
-    if found.window is not None and np.size(found.window) > 1:
-        plane = np.array([[np.nan if each is None else each for each in row] for row in found.window])
+    plane = np.array([[np.nan if each is None else each for each in row] for row in found.window or ()])
+    if plane.size > 1:
         st.plotly_chart(heat_map(plane, height=260), key="weight-heat-map")
     st.caption("First values")
     st.code(", ".join(_text(each) for each in found.first), language=None, wrap_lines=True)

@@ -1,6 +1,6 @@
 /** Where the view looks: screen = scene · k + (tx, ty), all in CSS pixels. Cameras are plain values. */
 
-export const MIN_ZOOM = 0.005;
+export const MIN_ZOOM = 0.001;
 export const MAX_ZOOM = 4;
 const MARGIN = 28;
 /** Room for the toolbar above the graph. */

@@ -167,13 +167,14 @@ class GraphView {
   }
 
   #show(scene, wish) {
-    const old = this.scene;
+    const { scene: old, parts } = this;
     const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
     this.scene = scene;
     this.theme = readTheme(this.host, scene.meta.categories);
     this.#place(sameGraph ? old : null, wish);
     this.hovered = { box: -1, edge: -1 };
     this.look.hovered = -1;
+    parts.tooltip.hidden = true;
     const target = wish.choose === undefined ? this.choice : choiceOf(wish.choose);
     this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
     this.#dress();
@@ -299,6 +300,7 @@ class GraphView {
   #click(x, y) {
     this.host.focus({ preventScroll: true });
     this.parts.menu.hidden = true;
+    this.parts.tooltip.hidden = true;
     if (!this.scene) return;
     const { box, edge, toggle } = this.#at(x, y);
     if (toggle) this.toggle(this.scene.idOf(box));
