@@ -83,8 +83,8 @@ def number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     if isinstance(value, int):
-        return "max" if value >= 2**63 - 1 else "min" if value <= 1 - 2**63 else str(value)
-    return f"{value:.4g}"
+        return "max" if value >= 2**63 - 1 else "min" if value <= 1 - 2**63 else str(value).replace("-", "−")
+    return f"{value:.4g}".replace("-", "−")
 
 
 def _constant_tensor(node: onnx.NodeProto) -> onnx.TensorProto | None:

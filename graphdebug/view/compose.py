@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from graphdebug.view.coordinates import Floats
-from graphdebug.view.layering import Ints, Pin
+from graphdebug.view.layering import Floats, Ints, Pin
 from graphdebug.view.layout import Diagram, Placement, place
 
 PAD, TITLE = 14.0, 30.0
@@ -151,6 +150,9 @@ class _Composer:
             Diagram(
                 width=sizes[:, 0],
                 height=sizes[:, 1],
+                fixed=np.array(
+                    [child in self.frames for child in frame.children] + [True] * len(ports), dtype=np.bool_
+                ),
                 pins=np.array(pins, dtype=np.int64),
                 tails=np.array([number[start] for start, _, _ in frame.segments], dtype=np.int64),
                 heads=np.array([number[end] for _, end, _ in frame.segments], dtype=np.int64),

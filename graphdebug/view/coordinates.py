@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from graphdebug.view.layering import Bools, Ints
+from graphdebug.view.layering import Bools, Floats, Ints
 from graphdebug.view.ordering import ProperGraph, positions
 
-Floats = NDArray[np.float64]
 BOX_GAP = 24.0
 LINE_GAP = 12.0
 
@@ -35,9 +33,9 @@ def across(graph: ProperGraph, rows: list[list[int]], width: Floats) -> Floats:
     for downward in (True, False):
         ordered = rows if downward else rows[::-1]
         for leftward in (True, False):
-            root = _align(ordered, position, medians[downward], leftward=leftward)
-            x = _compact(rows if leftward else [row[::-1] for row in rows], root, gap)
-            x = x if leftward else -x
+            root, offset = _align(ordered, position, medians[downward], leftward=leftward)
+            sign = 1.0 if leftward else -1.0
+            x = sign * _compact(rows if leftward else [row[::-1] for row in rows], root, sign * offset, gap)
             found.append(x - x[axis])
     x = np.sort(np.stack(found), axis=0)[1:3].mean(axis=0)
     return np.asarray(x - (x - width / 2).min())
@@ -64,10 +62,15 @@ def _spine(graph: ProperGraph) -> Bools:
 
 @dataclass(frozen=True, eq=False)
 class _Medians:
-    """Each vertex's left and right median neighbour among the edges it may be aligned along; −1: none."""
+    """Each vertex's left and right median neighbour among the edges it may be aligned along; −1: none.
+
+    The shifts are how far right of that neighbour the vertex stands when the edge is vertical.
+    """
 
     left: list[int]
     right: list[int]
+    left_shift: list[float]
+    right_shift: list[float]
 
 
 def _candidates(graph: ProperGraph, position: Ints, spine: Bools) -> dict[bool, _Medians]:
@@ -84,10 +87,10 @@ def _candidates(graph: ProperGraph, position: Ints, spine: Bools) -> dict[bool, 
     aside = (spine[upper] | spine[lower]) & ~on_spine
     allowed = ~aside & ~_crosses(key[upper], key[lower], on_spine)
     allowed &= inner | on_spine | ~_crosses(key[upper], key[lower], inner & allowed)
-    upper, lower = upper[allowed], lower[allowed]
+    upper, lower, shift = upper[allowed], lower[allowed], graph.shift[allowed]
     return {
-        True: _medians(len(position), lower, upper, key),
-        False: _medians(len(position), upper, lower, key),
+        True: _medians(key, lower, upper, shift),
+        False: _medians(key, upper, lower, -shift),
     }
 
 
@@ -108,44 +111,56 @@ def _crosses(upper: Ints, lower: Ints, barrier: Bools) -> Bools:
     return np.asarray((rightmost[before] > lower) | (leftmost[after] < lower))
 
 
-def _medians(count: int, vertex: Ints, neighbour: Ints, key: Ints) -> _Medians:
+def _medians(key: Ints, vertex: Ints, neighbour: Ints, shift: Floats) -> _Medians:
+    count = len(key)
     order = np.lexsort((key[neighbour], vertex))
-    neighbour = neighbour[order]
     degree = np.bincount(vertex, minlength=count)
     start = np.cumsum(degree) - degree
-    left = np.full(count, -1, dtype=np.int64)
-    right = left.copy()
     some = degree > 0
-    left[some] = neighbour[(start + (degree - 1) // 2)[some]]
-    right[some] = neighbour[(start + degree // 2)[some]]
-    return _Medians(left.tolist(), right.tolist())
+    found: list[Ints] = []
+    shifts: list[Floats] = []
+    for middle in ((degree - 1) // 2, degree // 2):
+        edge = order[(start + middle)[some]]
+        found.append(np.full(count, -1, dtype=np.int64))
+        shifts.append(np.zeros(count))
+        found[-1][some] = neighbour[edge]
+        shifts[-1][some] = shift[edge]
+    return _Medians(found[0].tolist(), found[1].tolist(), shifts[0].tolist(), shifts[1].tolist())
 
 
-def _align(rows: list[list[int]], position: Ints, medians: _Medians, *, leftward: bool) -> list[int]:
-    """Return each vertex's block, named by the block's first vertex: vertical runs that keep the order of every row."""
+def _align(rows: list[list[int]], position: Ints, medians: _Medians, *, leftward: bool) -> tuple[list[int], Floats]:
+    """Return each vertex's block, named by the block's first vertex, and how far right of that it stands.
+
+    Blocks are runs of vertical lines that keep the order of every row.
+    """
     place: list[int] = (position if leftward else -position).tolist()
     root = list(range(len(place)))
-    first, second = (medians.left, medians.right) if leftward else (medians.right, medians.left)
+    offset = [0.0] * len(place)
+    choices = [(medians.left, medians.left_shift), (medians.right, medians.right_shift)]
+    (first, first_shift), (second, second_shift) = choices if leftward else choices[::-1]
     for row in rows:
         reached = -len(place) - 1
         for vertex in row if leftward else reversed(row):
-            for neighbour in (first[vertex], second[vertex]):
-                if neighbour >= 0 and place[neighbour] > reached:
-                    root[vertex] = root[neighbour]
-                    reached = place[neighbour]
-                    break
-    return root
+            neighbour, shift = first[vertex], first_shift[vertex]
+            if neighbour < 0 or place[neighbour] <= reached:
+                neighbour, shift = second[vertex], second_shift[vertex]
+            if neighbour >= 0 and place[neighbour] > reached:
+                root[vertex] = root[neighbour]
+                offset[vertex] = offset[neighbour] + shift
+                reached = place[neighbour]
+    return root, np.array(offset)
 
 
-def _compact(rows: list[list[int]], root: list[int], half: Floats) -> Floats:
+def _compact(rows: list[list[int]], root: list[int], offset: Floats, half: Floats) -> Floats:
     """Return the centre [V] of each vertex: blocks as far left as their left neighbours allow (longest path), then
     those with neighbours on the right pulled up to them. ``half`` is half a vertex's width and gap."""
-    room: list[float] = half.tolist()
+    after: list[float] = (half + offset).tolist()
+    before: list[float] = (half - offset).tolist()
     rights: dict[int, list[tuple[int, float]]] = {}
     waiting = [0] * len(root)
     for row in rows:
         for left, right in pairwise(row):
-            rights.setdefault(root[left], []).append((root[right], room[left] + room[right]))
+            rights.setdefault(root[left], []).append((root[right], after[left] + before[right]))
             waiting[root[right]] += 1
     order = [vertex for vertex, block in enumerate(root) if vertex == block and not waiting[vertex]]
     x = [0.0] * len(root)
@@ -161,4 +176,4 @@ def _compact(rows: list[list[int]], root: list[int], half: Floats) -> Floats:
         beside = rights.get(block)
         if beside:
             x[block] = max(x[block], min(x[right] - distance for right, distance in beside))
-    return np.array(x)[root]
+    return np.array(x)[root] + offset

@@ -1,8 +1,8 @@
 """Layers of a directed graph: which row each vertex stands in. Pure functions on arrays.
 
 Longest-path layering (Eades & Sugiyama 1990) with cycles broken by reversing the back edges of a depth-first search,
-after which vertices fed by nothing but sources of their own are pulled down to their consumers, so that a constant or
-a shape computation stands beside its use and not at the top of the page.
+after which vertices fed by nothing but sources of their own are pulled down to their consumers, so that a shape
+computation stands beside its use and not at the top of the page.
 """
 
 from enum import IntEnum
@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+MANY_USES = 8
+"""A vertex with so many consumers does not keep them near."""
 
 
 class Pin(IntEnum):
@@ -106,19 +110,22 @@ def layers(count: int, tails: Ints, heads: Ints, pins: Ints) -> Ints:
 def _pull_down(
     layer: list[int], order: list[int], successors: list[list[int]], predecessors: list[list[int]], pins: Ints
 ) -> None:
-    """Move source-like vertices as late as their consumers allow.
+    """Move vertices as late as their consumers allow where that lengthens no line.
 
-    A vertex is source-like when all that feeds it is source-like and feeds nothing else: moving such a private chain
-    lengthens no edge.
+    That is so for a vertex all of whose predecessors are movable and feed nothing else, and for one whose only
+    predecessor feeds many (its line is long anyway): a mask prepared anew in each of 64 blocks moves to its block.
     """
     free: list[bool] = (pins == Pin.FREE).tolist()
     pinned_last: list[bool] = (pins == Pin.LAST).tolist()
-    source_like = [False] * len(layer)
+    uses = [len(set(heads)) for heads in successors]
+    movable = [False] * len(layer)
     for vertex in order:
-        source_like[vertex] = free[vertex] and all(
-            source_like[tail] and len(set(successors[tail])) == 1 for tail in predecessors[vertex]
+        tails = set(predecessors[vertex])
+        movable[vertex] = free[vertex] and (
+            all(movable[tail] and uses[tail] == 1 for tail in tails)
+            or (len(tails) == 1 and all(uses[tail] >= MANY_USES for tail in tails))
         )
     for vertex in reversed(order):
         heads = [layer[head] for head in successors[vertex] if not pinned_last[head]]
-        if source_like[vertex] and heads:
+        if movable[vertex] and heads:
             layer[vertex] = max(layer[vertex], min(heads) - 1)

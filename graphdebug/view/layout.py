@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphdebug.view import coordinates, ordering
-from graphdebug.view.coordinates import Floats
-from graphdebug.view.layering import Bools, Ints, Pin, back_edges, layers
+from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, layers
 from graphdebug.view.ordering import ProperGraph
 
 MAX_SPAN = 64
@@ -18,6 +17,8 @@ MAX_SPAN = 64
 LAYER_GAP, WIDEST_GAP = 30.0, 84.0
 PORT_GAP = 12.0
 COMPONENT_GAP = 36.0
+FAN = 10.0
+"""Distance between the ends of edges that meet at one side of a box."""
 SHELF_ASPECT = 1.6
 LOOP_REACH = 8.0
 """How far beside its box an edge passes that runs against the direction of the drawing."""
@@ -28,11 +29,13 @@ class Diagram:
     """What is to be laid out: N boxes and E edges between them.
 
     ``pins`` [N] are ``Pin`` values. Edges with equal ``tails`` and ``keys`` are drawn as one line that branches.
-    ``tail_shift`` and ``head_shift`` [E] move an edge's ends sideways from the middle of its boxes.
+    ``tail_shift`` and ``head_shift`` [E] move an edge's ends sideways from the middle of its boxes. ``fixed`` [N]
+    marks boxes whose edges must end right there; at the others, ends are spread a little.
     """
 
     width: Floats
     height: Floats
+    fixed: Bools
     pins: Ints
     tails: Ints
     heads: Ints
@@ -85,6 +88,7 @@ def place(diagram: Diagram) -> Placement:
     graph = _Laid(
         np.concatenate([diagram.width, np.full(stubbed.count, diagram.stub_size[0])]),
         np.concatenate([diagram.height, np.full(stubbed.count, diagram.stub_size[1])]),
+        np.concatenate([diagram.fixed, np.zeros(stubbed.count, dtype=np.bool_)]),
         np.concatenate([layer, stubbed.layer]),
         tails,
         heads,
@@ -174,6 +178,7 @@ class _Laid:
 
     width: Floats
     height: Floats
+    fixed: Bools
     layer: Ints
     tails: Ints
     heads: Ints
@@ -188,6 +193,7 @@ class _Laid:
         return _Laid(
             self.width[boxes],
             self.height[boxes],
+            self.fixed[boxes],
             self.layer[boxes] - self.layer[boxes].min(),
             number[self.tails[edges]],
             number[self.heads[edges]],
@@ -251,7 +257,7 @@ def _components(count: int, tails: Ints, heads: Ints) -> Ints:
 
 
 def _place_connected(graph: _Laid) -> _Places:
-    proper = ordering.proper(graph.layer, graph.tails, graph.heads, graph.keys)
+    proper = ordering.proper(graph.layer, graph.tails, graph.heads, graph.keys, graph.tail_shift, graph.head_shift)
     total = len(proper.layer)
     width = np.zeros(total)
     width[: proper.count] = graph.width
@@ -273,7 +279,8 @@ def _layer_bounds(graph: ProperGraph, height: Floats, x: Floats) -> tuple[Floats
     reach = np.zeros(depth)
     np.maximum.at(reach, graph.layer[graph.upper], np.abs(x[graph.upper] - x[graph.lower]))
     gap = np.clip(LAYER_GAP + (reach - 150) / 12, LAYER_GAP, WIDEST_GAP)
-    gap[tall == 0] = np.maximum(gap[tall == 0] - LAYER_GAP + PORT_GAP, PORT_GAP)
+    beside_ports = (tall == 0) | (np.roll(tall, -1) == 0)
+    gap[beside_ports] -= LAYER_GAP - PORT_GAP
     top = np.concatenate([[0.0], np.cumsum(tall + gap)[:-1]])
     return top, top + tall
 
@@ -292,8 +299,9 @@ def _routes(graph: _Laid, proper: ProperGraph, x: Floats, y: Floats, top: Floats
     points = np.empty((len(vertex), 2, 2))
     points[:, :, 0] = x[vertex][:, None]
     points[:, 0, 1], points[:, 1, 1] = top[vertex], bottom[vertex]
-    points[first, :, 0] += graph.tail_shift[:, None]
-    points[last, :, 0] += graph.head_shift[:, None]
+    room = np.where(graph.fixed, 0.0, np.maximum(graph.width / 2 - 8, 0.0))
+    points[first, :, 0] += (graph.tail_shift + _fan(graph.tails, vertex[first + 1], x, room))[:, None]
+    points[last, :, 0] += (graph.head_shift + _fan(graph.heads, vertex[last - 1], x, room))[:, None]
     points[first, 0, 1], points[first, 1, 1] = y[graph.tails] + graph.height[graph.tails] / 2, bottom[graph.tails]
     points[last, 0, 1], points[last, 1, 1] = top[graph.heads], y[graph.heads] - graph.height[graph.heads] / 2
     line = points.reshape(-1, 2)
@@ -307,3 +315,24 @@ def _routes(graph: _Laid, proper: ProperGraph, x: Floats, y: Floats, top: Floats
     keep = ~(inside & (straight | same_before | meets_end))
     ends = np.cumsum(np.add.reduceat(keep, 2 * first))[:-1]
     return np.split(line[keep], ends)
+
+
+def _fan(box: Ints, towards: Ints, x: Floats, room: Floats) -> Floats:
+    """Return by how much [edges] the ends of edges at the same side of a box are spread, so that each can be seen.
+
+    ``towards`` [edges] is the vertex each edge comes from or goes to; ``room`` [boxes] is how far ends may go from the
+    middle, where a vertical line stays.
+    """
+    pairs, which = np.unique(np.stack([box, towards]), axis=1, return_inverse=True)
+    away = x[pairs[1]] - x[pairs[0]]
+    side = np.where(np.abs(away) < 1, 0, np.sign(away)).astype(np.int64)
+    order = np.lexsort((np.abs(away), side, pairs[0]))
+    group = pairs[0][order] * 3 + side[order]
+    begins = np.concatenate([[True], group[1:] != group[:-1]])
+    start = np.flatnonzero(begins)
+    number = np.cumsum(begins) - 1
+    rank = np.arange(len(order)) - start[number] + 1
+    most = np.diff(np.append(start, len(order)))[number]
+    shift = np.zeros(len(order))
+    shift[order] = side[order] * rank * np.minimum(FAN, room[pairs[0][order]] / most)
+    return np.asarray(shift[which.reshape(-1)])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from graphdebug.view.layering import Ints, adjacency
+from graphdebug.view.layering import Floats, Ints, adjacency
 
 SWEEPS = 6
 SWITCH_LIMIT = 1500
@@ -17,13 +17,15 @@ class ProperGraph:
     """A layered graph in which every edge joins neighbouring layers.
 
     Vertices 0 … count−1 are the given ones, the rest are dummies. ``upper`` and ``lower`` [U] are the unit edges'
-    ends. Edge ``e`` of the given graph passes ``span[e] − 1`` consecutive dummies that begin at ``chain[e]``.
+    ends, ``shift`` [U] is how far left of its upper vertex the lower one stands when the line between is vertical.
+    Edge ``e`` of the given graph passes ``span[e] − 1`` consecutive dummies that begin at ``chain[e]``.
     """
 
     count: int
     layer: Ints
     upper: Ints
     lower: Ints
+    shift: Floats
     chain: Ints
     span: Ints
 
@@ -33,17 +35,27 @@ class ProperGraph:
         return range(start, start + int(self.span[edge]) - 1)
 
 
-def proper(layer: Ints, tails: Ints, heads: Ints, keys: Ints) -> ProperGraph:
+def proper(
+    layer: Ints,
+    tails: Ints,
+    heads: Ints,
+    keys: Ints,
+    tail_shift: Floats | None = None,
+    head_shift: Floats | None = None,
+) -> ProperGraph:
     """Put a dummy vertex into every layer that an edge passes.
 
     Edges with the same tail and the same key (a value, or a producer) share one chain of dummies, so that a value
     read in many places is drawn as one line that branches off. ``layer[tail] < layer[head]`` is required.
+    ``tail_shift`` and ``head_shift`` [edges] are the places of an edge's ends, right of the middle of its boxes.
     """
     count, edges = len(layer), len(tails)
     span = layer[heads] - layer[tails]
     if edges == 0:
         empty = np.zeros(0, dtype=np.int64)
-        return ProperGraph(count, layer, empty, empty, empty, empty)
+        return ProperGraph(count, layer, empty, empty, np.zeros(0), empty, empty)
+    tail_shift = np.zeros(edges) if tail_shift is None else tail_shift
+    head_shift = np.zeros(edges) if head_shift is None else head_shift
     _, group = np.unique(np.stack([tails, keys]), axis=1, return_inverse=True)
     group = group.reshape(-1)
     length = np.zeros(group.max() + 1, dtype=np.int64)
@@ -51,18 +63,25 @@ def proper(layer: Ints, tails: Ints, heads: Ints, keys: Ints) -> ProperGraph:
     start = count + np.concatenate([[0], np.cumsum(length)[:-1]])
     group_tail = np.zeros(len(length), dtype=np.int64)
     group_tail[group] = tails
+    group_shift = np.zeros(len(length))
+    group_shift[group] = tail_shift
 
     owner = np.repeat(np.arange(len(length)), length)
     position = np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length)
     dummy = count + np.arange(len(owner))
     above = np.where(position == 0, group_tail[owner], dummy - 1)
     last = np.where(span == 1, tails, start[group] + span - 2)
-    units = np.unique(np.stack([np.concatenate([above, last]), np.concatenate([dummy, heads])]), axis=1)
+    ends = np.stack([np.concatenate([above, last]), np.concatenate([dummy, heads])])
+    shifts = np.concatenate(
+        [np.where(position == 0, group_shift[owner], 0.0), np.where(span == 1, tail_shift, 0.0) - head_shift]
+    )
+    units, first = np.unique(ends, axis=1, return_index=True)
     return ProperGraph(
         count=count,
         layer=np.concatenate([layer, layer[group_tail[owner]] + 1 + position]),
         upper=units[0],
         lower=units[1],
+        shift=shifts[first],
         chain=start[group],
         span=span,
     )

@@ -13,8 +13,8 @@ from graphdebug.view.boxes import Look, group_look, input_look, node_look, outpu
 from graphdebug.view.chips import Chips
 from graphdebug.view.compose import Composition, compose
 from graphdebug.view.contents import Contents, contents
-from graphdebug.view.coordinates import Floats
 from graphdebug.view.labels import CATEGORIES, shortened, type_label
+from graphdebug.view.layering import Floats
 from graphdebug.view.scopes import ScopeNode
 
 DOWN, RIGHT = "down", "right"

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from graphdebug.model.document import Model
+from graphdebug.model.index import GraphIndex
 from graphdebug.view.contents import Contents, contents
 from graphdebug.view.labels import shortened
+from graphdebug.view.scopes import ScopeNode
 
 LIMIT = 50
 FIELDS = ("op", "name", "tensor", "scope")
@@ -94,13 +96,7 @@ def _score(text: str, word: str) -> int:
 def _test(word: str) -> Callable[[_Entry], int]:
     field, colon, rest = word.partition(":")
     if colon and rest and field in FIELDS:
-        read = {
-            "op": lambda entry: entry.op,
-            "name": lambda entry: entry.name,
-            "tensor": lambda entry: entry.tensor,
-            "scope": lambda entry: entry.scope,
-        }[field]
-        return lambda entry: _score(read(entry), rest)
+        return lambda entry: _score(getattr(entry, field), rest)
     return lambda entry: min(
         _score(entry.op, word), _score(entry.name, word), _score(entry.tensor, word), _score(entry.scope, word)
     )
@@ -115,29 +111,20 @@ def _index(model: Model, graph: str, known: Contents) -> list[_Entry]:
 
 
 def _collect(model: Model, graph: str, known: Contents) -> list[_Entry]:
+    outputs = frozenset(known.outputs)
     index = model.graphs[graph]
-    entries: list[_Entry] = []
-    for name in known.inputs:
-        entries.append(_terminal("input", f"i:{name}", name))
-    for group in known.groups.values():
-        subtitle = f"{group.class_name} · {group.count} nodes".removeprefix(" · ")
-        scope = group.id[2:].casefold()
-        entry = _Entry(
-            group.id,
-            "group",
-            group.title,
-            subtitle,
-            known.parents[group.id],
-            group.class_name.casefold(),
-            group.title.casefold(),
-            scope=scope,
-        )
-        entries.append(entry)
-    for node in index.order:
-        entries.extend(_of_node(model, graph, known, node))
-    for name in known.outputs:
-        entries.append(_terminal("output", f"o:{name}", name))
-    return entries
+    return [
+        *(_terminal("input", f"i:{name}", name) for name in known.inputs),
+        *(_of_group(group, known.parents[group.id]) for group in known.groups.values()),
+        *(entry for node in index.order for entry in _of_node(index, known, node, outputs)),
+        *(_terminal("output", f"o:{name}", name) for name in known.outputs),
+    ]
+
+
+def _of_group(group: ScopeNode, around: str) -> _Entry:
+    subtitle = f"{group.class_name} · {group.count} nodes".removeprefix(" · ")
+    title, op, scope = group.title, group.class_name.casefold(), group.id.removeprefix("s:").casefold()
+    return _Entry(group.id, "group", shortened(title, 120), subtitle, around, op, title.casefold(), scope=scope)
 
 
 def _terminal(kind: str, box_id: str, name: str) -> _Entry:
@@ -145,19 +132,18 @@ def _terminal(kind: str, box_id: str, name: str) -> _Entry:
     return _Entry(box_id, kind, shortened(name, 120), kind, "", name=folded, tensor=folded)
 
 
-def _of_node(model: Model, graph: str, known: Contents, node: int) -> list[_Entry]:
+def _of_node(index: GraphIndex, known: Contents, node: int, outputs: frozenset[str]) -> list[_Entry]:
     """Return the entries of a node and of the values it makes. A folded constant is found at the node that uses it."""
-    index = model.graphs[graph]
     proto, name = index.nodes[node], index.names[node]
     shown = known.host.get(node, node)
     group, box_id = known.group_of.get(shown, ""), known.item_id(shown)
-    title, op = shortened(name, 120), shortened(proto.op_type, 60)
-    subtitle = op if shown == node else f"{op} in {shortened(index.names[shown], 60)}"
-    scope = group[2:].casefold()
-    entries = [_Entry(box_id, "node", title, subtitle, group, proto.op_type.casefold(), name.casefold(), "", scope)]
-    for output in proto.output:
-        if output and output not in known.outputs:
-            entries.append(
-                _Entry(box_id, "value", shortened(output, 120), f"made by {title}", group, tensor=output.casefold())
-            )
+    title, op, scope = shortened(name, 120), proto.op_type.casefold(), group.removeprefix("s:").casefold()
+    where = f"in {shortened(index.names[shown], 60)}" if shown != node else shortened(group.removeprefix("s:"), 60)
+    subtitle = " · ".join(part for part in (shortened(proto.op_type, 60), where) if part)
+    entries = [_Entry(box_id, "node", title, subtitle, group, op, name.casefold(), scope=scope)]
+    entries += [
+        _Entry(box_id, "value", shortened(output, 120), f"made by {title}", group, tensor=output.casefold())
+        for output in proto.output
+        if output and output not in outputs
+    ]
     return entries
