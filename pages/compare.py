@@ -47,14 +47,15 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
             follow(job.id)
             failure(job)
         if job is not None and result is not None:
+            st.caption(plain(job.title))
             verdict_box(result)
+            downloads(entry, job, result)
             plot_view(job, result, focus.name if focus else None)
             if focus is not None:
                 row_view(focus)
     if job is not None and result is not None:
         every, left_out = st.tabs(["All tensors", f"Not compared ({result.verdict.not_compared:,})"])
         with every:
-            downloads(entry, job, result)
             table_view(job, result, focus.name if focus else None)
         with left_out:
             not_compared_view(result)

@@ -13,8 +13,15 @@ _AT_ONCE = 2
 """Options shown at once; the rest hides behind a button."""
 
 
-def backend_form(default: str, key: str) -> str:
-    """Ask which backend runs the model and how, and return its SPEC; options left at their default are left out."""
+_LABELS = {"opt": "Optimisation", "disable": "Optimisers left out", "mem_pattern": "Memory pattern"}
+"""Keys that need more than a capital letter to be understood."""
+
+
+def backend_form(default: str, key: str, *, narrow: bool = False) -> str:
+    """Ask which backend runs the model and how, and return its SPEC; options left at their default are left out.
+
+    ``narrow`` puts the options below each other.
+    """
     known = {info.name: info for info in backends() if info.name != "file"}
     start = _parsed(default)
     names = list(known)
@@ -27,9 +34,9 @@ def backend_form(default: str, key: str) -> str:
     )
     info = known[name]
     values = dict(start.options) if start.name == name else {}
-    chosen = _options(info, values, f"{key}:{name}")
-    st.caption(f"{plain(info.description)}  \n`{plain_code(str(BackendSpec(name, tuple(chosen.items()))))}`")
-    return str(BackendSpec(name, tuple(chosen.items())))
+    spec = str(BackendSpec(name, tuple(_options(info, values, f"{key}:{name}", 1 if narrow else _AT_ONCE).items())))
+    st.caption(f"`{plain_code(spec)}`", help=plain(info.description))
+    return spec
 
 
 def spec_title(spec: str) -> str:
@@ -52,14 +59,14 @@ def _parsed(spec: str) -> BackendSpec:
         return BackendSpec("onnxruntime")
 
 
-def _options(info: BackendInfo, values: Mapping[str, str], key: str) -> dict[str, str]:
+def _options(info: BackendInfo, values: Mapping[str, str], key: str, across: int) -> dict[str, str]:
     """Ask for the options and return those that are not at their default; what forms cannot say stays as it was."""
     answers = {option: value for option, value in values.items() if "." in option}
     if not info.options:
         return answers
-    columns = st.columns(_AT_ONCE, vertical_alignment="bottom")
-    for column, option in zip(columns, info.options[:_AT_ONCE], strict=False):
-        with column:
+    columns = st.columns(across, vertical_alignment="bottom")
+    for position, option in enumerate(info.options[:_AT_ONCE]):
+        with columns[position % across]:
             _take(answers, option, _ask(option, values, key))
     if len(info.options) > _AT_ONCE:
         with st.popover("More options", width="stretch"):
@@ -76,7 +83,7 @@ def _take(answers: dict[str, str], option: OptionInfo, answer: str) -> None:
 
 
 def _ask(option: OptionInfo, values: Mapping[str, str], key: str) -> str:
-    label = option.key.replace("_", " ").capitalize()
+    label = _LABELS.get(option.key, option.key.replace("_", " ").capitalize())
     start = values.get(option.key, option.default)
     key = f"{key}:{option.key}"
     if option.values == ("0", "1"):

@@ -37,8 +37,8 @@ class Chosen:
 
 
 _PRESETS: Mapping[str, tuple[Chosen, Chosen]] = {
-    "ONNX Runtime: optimisation off vs all": (Chosen(spec=_OFF), Chosen(spec=_ALL)),
-    "Reference evaluator vs ONNX Runtime": (Chosen(spec=_REFERENCE), Chosen(spec=_ALL)),
+    "Optimisation off vs all": (Chosen(spec=_OFF), Chosen(spec=_ALL)),
+    "Reference vs ONNX Runtime": (Chosen(spec=_REFERENCE), Chosen(spec=_ALL)),
     "This model vs another": (Chosen(spec=_ALL), Chosen(what="other", spec=_ALL)),
 }
 
@@ -46,13 +46,14 @@ _PRESETS: Mapping[str, tuple[Chosen, Chosen]] = {
 def compare_setup(entry: ModelEntry) -> None:
     """Ask for everything a comparison needs and start it; then open it."""
     generation, (reference, candidate) = _start_values()
-    st.caption("Start from")
-    for label, sides in _PRESETS.items():
-        st.button(label, key=f"preset:{label}", on_click=_preset, args=sides, width="stretch")
-    asked = [
-        _side(entry, title, start, f"compare:{generation}:{title}")
-        for title, start in (("Reference", reference), ("Candidate", candidate))
-    ]
+    with st.container(horizontal=True, gap="small"):
+        for label, sides in _PRESETS.items():
+            st.button(label, key=f"preset:{label}", on_click=_preset, args=sides)
+    asked = []
+    starts = (("Reference", reference), ("Candidate", candidate))
+    for column, (title, start) in zip(st.columns(2, gap="small"), starts, strict=True):
+        with column:
+            asked.append(_side(entry, title, start, f"compare:{generation}:{title}"))
     mode = st.radio("Mode", list(_MODES), captions=list(_MODES.values()), format_func=_mode_title, key="compare:mode")
     feeds = _feeds(entry, asked)
     first, second = (_to_side(entry, side) for side in asked)
@@ -87,20 +88,13 @@ def _preset(reference: Chosen, candidate: Chosen) -> None:
 def _side(entry: ModelEntry, title: str, start: Chosen, key: str) -> Chosen:
     """Ask for one side."""
     with st.container(border=True, gap="small"):
-        st.markdown(f"**{title}**")
-        what = st.segmented_control(
-            f"What the {title.lower()} is",
-            list(_WHAT),
-            format_func=_WHAT.__getitem__,
-            default=start.what,
-            required=True,
-            label_visibility="collapsed",
-            key=f"{key}:what",
+        what = st.selectbox(
+            title, list(_WHAT), list(_WHAT).index(start.what), format_func=_WHAT.__getitem__, key=f"{key}:what"
         )
         if what == "run":
             return Chosen("run", run=_run(start.run, key))
         model = _other_model(entry, start.model, key) if what == "other" else entry.id
-        return Chosen(what, backend_form(start.spec, key), model)
+        return Chosen(what, backend_form(start.spec, key, narrow=True), model)
 
 
 def _other_model(entry: ModelEntry, start: str | None, key: str) -> str | None:

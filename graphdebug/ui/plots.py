@@ -3,19 +3,21 @@
 Names of a model go into figures only through ``html.escape``: Plotly reads a little HTML in texts.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from graphdebug.compare.records import Row, Status
 from graphdebug.runtime.requests import TensorStatistics
-from graphdebug.ui.error_scale import excess
+from graphdebug.ui.error_scale import STEPS, excess
 from graphdebug.ui.palette import ACCENT, DIVERGING, NONFINITE, SEQUENTIAL, STATUS_COLOR, STATUS_SYMBOL
 from graphdebug.ui.slices import Plane
 
 TRANSPARENT = "rgba(0,0,0,0)"
+Point = tuple[Row, float | None]
 
 
 def _layout(figure: go.Figure, height: int) -> go.Figure:
@@ -138,34 +140,47 @@ def error_plot(rows: Sequence[Row], measure: str, focus: str | None = None, *, h
     floor = 10 ** np.floor(np.log10(min(positive)) - 1) if positive else 1e-9
     ceiling = 10 ** np.ceil(np.log10(max(positive)) + 1) if positive else 1.0
     figure = go.Figure()
-    for status in Status:
-        mine = [(row, error) for row, error in points if row.status is status]
-        if mine:
-            figure.add_scattergl(
-                name=f"{status} ({len(mine):,})",
-                x=[row.position for row, _ in mine],
-                y=[_height(error, floor, ceiling) for _, error in mine],
-                customdata=[row.name for row, _ in mine],
-                hovertext=[_hover(row, error, measure) for row, error in mine],
-                hoverinfo="text",
-                mode="markers",
-                marker={
-                    "color": STATUS_COLOR[status],
-                    "symbol": STATUS_SYMBOL[status],
-                    "size": 7 if status is not Status.NOT_COMPARED else 5,
-                },
-                selected={"marker": {"opacity": 1}},
-                unselected={"marker": {"opacity": 1}},
-            )
+    for name, mine, marker in _series(points):
+        figure.add_scattergl(
+            name=f"{name} ({len(mine):,})",
+            x=[row.position for row, _ in mine],
+            y=[_height(error, floor, ceiling) for _, error in mine],
+            customdata=[row.name for row, _ in mine],
+            hovertext=[_hover(row, error, measure) for row, error in mine],
+            hoverinfo="text",
+            mode="markers",
+            marker=marker,
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
     if value is excess:
         figure.add_hline(y=1.0, line={"color": STATUS_COLOR[Status.DIFFER], "dash": "dash", "width": 1.5})
     focused = next((row for row in rows if row.name == focus), None)
     if focused is not None:
         figure.add_vline(x=focused.position, line={"color": ACCENT, "width": 1.5})
     figure.update_xaxes(title="position in topological order", zeroline=False, showgrid=False)
-    figure.update_yaxes(type="log", title=measure, exponentformat="power", zeroline=False)
-    figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None})
+    decades = np.log10(ceiling / floor)
+    figure.update_yaxes(
+        type="log", title=measure, exponentformat="power", zeroline=False, dtick=1 if decades <= 8 else 2
+    )
+    figure.update_layout(
+        showlegend=True, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+    )
     return _layout(figure, height)
+
+
+def _series(points: Sequence[Point]) -> Iterator[tuple[str, list[Point], dict[str, Any]]]:
+    """Yield the kinds of points that there are: name, points, marker. What matters most comes last and lies on top."""
+    identical = [point for point in points if point[1] == 0 and point[0].status is Status.MATCH]
+    if identical:
+        yield "identical", identical, {"color": STEPS[0].color, "symbol": "circle", "size": 4}
+    for status in (Status.NOT_COMPARED, Status.MATCH, Status.DIFFER):
+        mine = [
+            point for point in points if point[0].status is status and (status is not Status.MATCH or point[1] != 0)
+        ]
+        if mine:
+            size = 5 if status is Status.NOT_COMPARED else 7
+            yield str(status), mine, {"color": STATUS_COLOR[status], "symbol": STATUS_SYMBOL[status], "size": size}
 
 
 def _height(error: float | None, floor: float, ceiling: float) -> float:

@@ -41,7 +41,9 @@ def run_headline(result: RunResult) -> None:
         )
     else:
         st.success(f"{plural(len(result.rows), 'tensor')}, no NaN, no infinity.", icon=":material/check:")
-    ran = " · ".join(f"{plain(key)} {plain(value)}" for key, value in result.environment.items() if value)
+    ran = " · ".join(
+        f"{plain(key)} {plain(value)}" for key, value in result.environment.items() if value and key != "spec"
+    )
     st.caption(f"{result.seconds:.2f} s · {ran}")
 
 
