@@ -1,4 +1,10 @@
-"""Runs a comparison: both sides on the same feeds, a chunk of tensors at a time, rows as they come."""
+"""Runs a comparison: both sides on the same feeds, rows as they come, memory under a budget.
+
+An engine that gives every tensor as an output holds all of them until its run ends, whatever is fetched. So one side is
+asked for everything at once, which tells the sizes too. Where both sides' tensors fit the budget, that was all: its
+session is closed before the other side's is made. Where they do not, only the first chunk is kept, and the other chunks
+are fetched from both sides one after the other.
+"""
 
 import os
 import time
@@ -10,14 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from graphdebug.compare.chunks import Sizes, first_chunk
+from graphdebug.compare.chunks import chunks, value_bytes
 from graphdebug.compare.judge import judge, unjudged
 from graphdebug.compare.observer import observe
 from graphdebug.compare.pairing import Pair, pair_tensors
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Row
 from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
-from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Mode, Session, Value
 from graphdebug.runtime.events import Progress
 
@@ -26,6 +31,11 @@ ROWS_FILE = "rows.jsonl"
 
 RESULT_VERSION = 1
 """Version of `CompareResult` as JSON; see docs/report-schema.md."""
+
+_RECORDED_AT_ONCE = 16
+"""Tensors a chunk when nothing runs: reading twice costs nothing then, and sizes are not known."""
+_REPORT_EVERY = 0.2
+"""Seconds between two reports of progress, with the rows so far on disk."""
 
 
 def compare_job(request: CompareRequest, folder: Path, progress: Progress) -> CompareResult:
@@ -39,94 +49,113 @@ def compare_job(request: CompareRequest, folder: Path, progress: Progress) -> Co
     progress(None, "opening")
     sides = open_sides(request)
     feeds = feeds_for(sides, request)
-    plain = [_plain_outputs(side, feeds, progress) for side in sides]
     with ExitStack() as stack:
-        sessions = []
-        for side in sides:
-            progress(None, f"preparing the {side.name}")
-            sessions.append(stack.enter_context(closing(side.prepare(Mode(request.mode), request.tensors))))
-        comparison = _Comparison(request, sides, (sessions[0], sessions[1]), feeds, (plain[0], plain[1]))
+        comparison = _Comparison(request, sides, feeds, stack, progress)
         rows = []
         with (folder / ROWS_FILE).open("wb") as file:
-            for row in comparison.rows(progress):
+            reported = time.monotonic()
+            for row in comparison.rows():
                 file.write(msgspec.json.encode(row) + b"\n")
-                file.flush()
                 rows.append(row)
+                if time.monotonic() - reported > _REPORT_EVERY:
+                    reported = time.monotonic()
+                    file.flush()
+                    progress(len(rows) / comparison.total, f"comparing tensors, {len(rows)} of {comparison.total}")
     rows.sort(key=lambda row: row.position)
+    reference, candidate = comparison.environments()
     return CompareResult(
         version=RESULT_VERSION,
         verdict=give_verdict(rows, comparison.effects),
         rows=tuple(rows),
         observer=tuple(comparison.effects),
-        reference={"spec": request.reference.spec, **sessions[0].environment},
-        candidate={"spec": request.candidate.spec, **sessions[1].environment},
+        reference=reference,
+        candidate=candidate,
         request=request,
         seconds=time.perf_counter() - started,
     )
 
 
-def _plain_outputs(side: OpenSide, feeds: Mapping[str, Value], progress: Progress) -> dict[str, Value]:
-    """Return the outputs of the side as anyone would run it: with no taps. Nothing for recorded tensors."""
-    if not side.runs:
-        return {}
-    progress(None, f"running the {side.name} without taps")
-    with closing(side.prepare(Mode.PLAIN)) as session:
-        return session.infer(feeds, session.outputs)
-
-
 @dataclass
 class _Comparison:
-    """Two sessions on the same feeds; ``plain`` are the outputs of each side without taps."""
+    """Two sides on the same feeds. Sessions that stay open are closed by ``stack``."""
 
     request: CompareRequest
     sides: tuple[OpenSide, OpenSide]
-    sessions: tuple[Session, Session]
     feeds: Mapping[str, Value]
-    plain: tuple[dict[str, Value], dict[str, Value]]
+    stack: ExitStack
+    progress: Progress
+    total: int = 1
+    """Rows to come, once they are known."""
     effects: list[ObserverEffect] = field(default_factory=list)
-    """The observer effect, complete after the last row."""
+    """The observer effect of both sides, complete after the last row."""
+    sessions: dict[str, Session] = field(default_factory=dict)
 
-    def rows(self, progress: Progress) -> Iterator[Row]:
+    def rows(self) -> Iterator[Row]:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
-        reference, candidate = self.sessions
-        index = self.sides[0].index
+        lead, other = self.sides if self.sides[0].runs else self.sides[::-1]
+        held: dict[str, Value] = {}
+        self._open(lead)
+        if lead.runs:
+            held = self._fetch(lead, self.sessions[lead.name].tensors)
+        sizes = {name: value_bytes(value) for name, value in held.items()}
+        at_once = lead.runs and 2 * sum(sizes.values()) <= self.request.budget
+        if at_once:
+            self.sessions[lead.name].close()
+        self._open(other)
+        reference, candidate = (self.sessions[side.name] for side in self.sides)
         outputs = {*reference.outputs, *candidate.outputs}
-        pairs = pair_tensors(reference, candidate, index, self.request.tensors)
+        pairs = pair_tensors(reference, candidate, self.sides[0].index, self.request.tensors)
+        self.total = max(1, len(pairs))
         for pair in pairs:
             if pair.reason:
                 yield unjudged(pair, pair.reason, pair.name in outputs)
-        waiting = [pair for pair in pairs if not pair.reason]
-        total = len(waiting)
-        sizes = Sizes(index, self.sides[0].model.types[MAIN_GRAPH], self.feeds)
+        waiting = {pair.name: pair for pair in pairs if not pair.reason}
+        for names in self._chunks(list(waiting), sizes):
+            values = {lead.name: {name: held.pop(name) for name in names if name in held}}
+            held.clear()  # in the first chunk: what the others will fetch again
+            if len(values[lead.name]) < len(names):
+                values[lead.name] = self._fetch(lead, names)
+            values[other.name] = self._fetch(other, names)
+            yield from self._compare([waiting[name] for name in names], values, outputs)
+
+    def environments(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what really ran on the reference's and on the candidate's side."""
+        described = [{"spec": str(side.backend.spec), **self.sessions[side.name].environment} for side in self.sides]
+        return described[0], described[1]
+
+    def _open(self, side: OpenSide) -> None:
+        """Run the side as anyone would, for the observer effect, then make the session with its tensors exposed."""
+        if side.runs:
+            self.progress(None, f"running the {side.name} without taps")
+            with closing(side.prepare(Mode.PLAIN)) as session:
+                side.plain.update(session.infer(self.feeds, session.outputs))
+        self.progress(None, f"preparing the {side.name}")
+        tapped = side.prepare(Mode(self.request.mode), self.request.tensors)
+        self.sessions[side.name] = self.stack.enter_context(closing(tapped))
+
+    def _chunks(self, names: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+        if sizes:
+            return chunks(names, sizes, self.request.budget // 2)
+        return (list(names[start : start + _RECORDED_AT_ONCE]) for start in range(0, len(names), _RECORDED_AT_ONCE))
+
+    def _fetch(self, side: OpenSide, names: Sequence[str]) -> dict[str, Value]:
+        """Fetch tensors, and see what the taps did to the outputs among them; outputs come along the first time."""
+        self.progress(None, f"running the {side.name}")
+        session = self.sessions[side.name]
+        more = [name for name in side.plain if name in session.outputs and name not in set(names)]
+        values = session.infer(self.feeds, [*names, *more])
+        for name in [name for name in side.plain if name in values]:
+            self.effects.append(observe(side.name, name, side.plain.pop(name), values[name]))
+        for name in more:
+            del values[name]
+        return values
+
+    def _compare(self, pairs: Sequence[Pair], values: dict[str, dict[str, Value]], outputs: set[str]) -> Iterator[Row]:
+        """Judge one chunk on all cores; every tensor is dropped as soon as its row is there."""
+
+        def row(pair: Pair) -> Row:
+            reference, candidate = (values[side.name].pop(pair.name) for side in self.sides)
+            return judge(pair, reference, candidate, self.request.tolerances, pair.name in outputs)
+
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            while waiting:
-                progress(1 - len(waiting) / total, f"comparing {total} tensors, {total - len(waiting)} done")
-                names = [pair.name for pair in waiting]
-                count = first_chunk(names, sizes.estimates(names), self.request.budget // 2)
-                chunk, waiting = waiting[:count], waiting[count:]
-                values = self._fetch(names[:count], sizes)
-
-                def compare(pair: Pair, values: tuple[dict[str, Value], ...] = values) -> Row:
-                    """Drops the values as it goes, so that memory falls while the chunk is compared."""
-                    a, b = (side.pop(pair.name) for side in values)
-                    return judge(pair, a, b, self.request.tolerances, pair.name in outputs)
-
-                yield from pool.map(compare, chunk)
-        self._observe_the_rest()
-
-    def _fetch(self, names: Sequence[str], sizes: Sizes) -> tuple[dict[str, Value], dict[str, Value]]:
-        """Fetch tensors from both sides, and see what the taps did to the outputs among them."""
-        values = tuple(session.infer(self.feeds, names) for session in self.sessions)
-        for name, value in values[0].items():
-            sizes.learn(name, value)
-        for side, plain, tapped in zip(self.sides, self.plain, values, strict=True):
-            for name in [name for name in plain if name in tapped]:
-                self.effects.append(observe(side.name, name, plain.pop(name), tapped[name]))
-        return values[0], values[1]
-
-    def _observe_the_rest(self) -> None:
-        """Run once more for outputs that were not compared."""
-        for side, session, plain in zip(self.sides, self.sessions, self.plain, strict=True):
-            names = [name for name in plain if name in set(session.tensors)]
-            for name, tapped in session.infer(self.feeds, names).items():
-                self.effects.append(observe(side.name, name, plain.pop(name), tapped))
+            yield from pool.map(row, pairs)

@@ -40,7 +40,7 @@ class Side:
 class CompareRequest:
     """Compare two sides on the same feeds. ``tensors`` None: all. ``tolerances`` override the defaults by dtype.
 
-    ``budget`` bounds the bytes of tensors held at once, both sides together.
+    ``budget`` bounds the bytes of tensors held at once, both sides together, beyond what one run of an engine takes.
     """
 
     reference: Side
@@ -49,7 +49,7 @@ class CompareRequest:
     feeds: FeedSpec = field(default_factory=FeedSpec)
     tensors: tuple[str, ...] | None = None
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
-    budget: int = 256 << 20
+    budget: int = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The two sides of a comparison made ready: models, backends, feeds, sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphdebug.compare.records import CompareRequest
 from graphdebug.model.document import Model, open_model
@@ -28,6 +28,8 @@ class OpenSide:
     name: str
     backend: Backend
     model: Model
+    plain: dict[str, Value] = field(default_factory=dict)
+    """The model's outputs without taps, until they have been compared with those of the tapped run."""
 
     @property
     def runs(self) -> bool:
