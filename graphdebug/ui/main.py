@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from graphdebug.model.records import Severity
+from graphdebug.runtime.process import warm_up
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import sidebar_jobs
 from graphdebug.ui.navigation import available, page
@@ -17,6 +18,7 @@ _HERE = Path(__file__).parent
 def frame() -> None:
     """Draw the frame and run the page that is asked for."""
     st.set_page_config("graphdebug", str(_HERE / "icon.svg"), "wide")
+    _get_ready()
     st.logo(str(_HERE / "logo.svg"), size="large")
     chosen = st.navigation([page(name) for name in available()])
     state.restore()
@@ -26,6 +28,12 @@ def frame() -> None:
             _open_model(entry)
         sidebar_jobs()
     chosen.run()
+
+
+@st.cache_resource
+def _get_ready() -> None:
+    """Once a server: have a worker waiting by the time a model is dropped."""
+    warm_up()
 
 
 def _open_model(entry: ModelEntry) -> None:
