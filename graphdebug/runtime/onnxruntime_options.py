@@ -26,6 +26,7 @@ _WAYS = {
     "QNNExecutionProvider": "pip install onnxruntime-qnn",
 }
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
+_SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?")
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -90,8 +91,8 @@ def configuration(spec: BackendSpec) -> Configuration:
 
 
 def sentence(error: Exception) -> str:
-    """Return ONNX Runtime's error without its prefix and stack, as the second half of a sentence."""
-    lines = _PREFIX.sub("", str(error).strip()).splitlines()
+    """Return ONNX Runtime's error without prefix, source file and stack, as the second half of a sentence."""
+    lines = _SOURCE_PLACE.sub("", _PREFIX.sub("", str(error).strip())).splitlines()
     text = lines[0].strip() if lines else type(error).__name__
     return f"{text[:600].rstrip('.')}."
 
