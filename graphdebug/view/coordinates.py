@@ -2,8 +2,8 @@
 
 Four alignments (upper or lower neighbours, leftmost or rightmost) are compacted and averaged; widths are respected.
 One thing is added against sideways drift, which grows with depth in networks of hundreds of layers: the *spine*, a
-path through as many real vertices as possible, is always aligned as one vertical block; everything else is placed
-around it. Blocks are compacted by longest paths with a second, pulling pass, as in dagre.
+path through as many real vertices as possible, is always aligned as one vertical block, and everything else is
+compacted towards it. Blocks are compacted by longest paths with a second, pulling pass, as in dagre.
 """
 
 from dataclasses import dataclass
@@ -29,13 +29,15 @@ def across(graph: ProperGraph, rows: list[list[int]], width: Floats) -> Floats:
     medians = _candidates(graph, position, spine)
     gap = np.where(np.arange(len(width)) < graph.count, BOX_GAP, LINE_GAP) / 2 + width / 2
     axis = int(np.flatnonzero(spine)[0])
+    side = _side(graph, position, spine)
     found = []
     for downward in (True, False):
         ordered = rows if downward else rows[::-1]
         for leftward in (True, False):
             root, offset = _align(ordered, position, medians[downward], leftward=leftward)
             sign = 1.0 if leftward else -1.0
-            x = sign * _compact(rows if leftward else [row[::-1] for row in rows], root, sign * offset, gap)
+            mirrored = rows if leftward else [row[::-1] for row in rows]
+            x = sign * _compact(mirrored, root, sign * offset, gap, sign * side < 0)
             found.append(x - x[axis])
     x = np.sort(np.stack(found), axis=0)[1:3].mean(axis=0)
     return np.asarray(x - (x - width / 2).min())
@@ -58,6 +60,13 @@ def _spine(graph: ProperGraph) -> Bools:
         spine[vertex] = True
         vertex = following[vertex]
     return spine
+
+
+def _side(graph: ProperGraph, position: Ints, spine: Bools) -> Ints:
+    """Return the side [V] of the spine that a vertex is on: −1 left, 1 right; 0 for the spine itself."""
+    axis = np.zeros(int(graph.layer.max()) + 1, dtype=np.int64)
+    axis[graph.layer[spine]] = position[spine]
+    return np.asarray(np.sign(position - axis[graph.layer]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +160,9 @@ def _align(rows: list[list[int]], position: Ints, medians: _Medians, *, leftward
     return root, np.array(offset)
 
 
-def _compact(rows: list[list[int]], root: list[int], offset: Floats, half: Floats) -> Floats:
+def _compact(rows: list[list[int]], root: list[int], offset: Floats, half: Floats, pulled: Bools) -> Floats:
     """Return the centre [V] of each vertex: blocks as far left as their left neighbours allow (longest path), then
-    those with neighbours on the right pulled up to them. ``half`` is half a vertex's width and gap."""
+    those ``pulled`` as far right as their right neighbours allow. ``half`` is half a vertex's width and gap."""
     after: list[float] = (half + offset).tolist()
     before: list[float] = (half - offset).tolist()
     rights: dict[int, list[tuple[int, float]]] = {}
@@ -174,6 +183,6 @@ def _compact(rows: list[list[int]], root: list[int], offset: Floats, half: Float
                 order.append(right)
     for block in reversed(order):
         beside = rights.get(block)
-        if beside:
+        if beside and pulled[block]:
             x[block] = max(x[block], min(x[right] - distance for right, distance in beside))
     return np.array(x)[root] + offset

@@ -299,9 +299,13 @@ def _routes(graph: _Laid, proper: ProperGraph, x: Floats, y: Floats, top: Floats
     points = np.empty((len(vertex), 2, 2))
     points[:, :, 0] = x[vertex][:, None]
     points[:, 0, 1], points[:, 1, 1] = top[vertex], bottom[vertex]
+    points[first, :, 0] += graph.tail_shift[:, None]
+    points[last, :, 0] += graph.head_shift[:, None]
     room = np.where(graph.fixed, 0.0, np.maximum(graph.width / 2 - 8, 0.0))
-    points[first, :, 0] += (graph.tail_shift + _fan(graph.tails, vertex[first + 1], x, room))[:, None]
-    points[last, :, 0] += (graph.head_shift + _fan(graph.heads, vertex[last - 1], x, room))[:, None]
+    leaving = points[first + 1, 0, 0] - points[first, 0, 0]
+    arriving = points[last - 1, 0, 0] - points[last, 0, 0]
+    points[first, :, 0] += _fan(graph.tails, vertex[first + 1], leaving, room)[:, None]
+    points[last, :, 0] += _fan(graph.heads, vertex[last - 1], arriving, room)[:, None]
     points[first, 0, 1], points[first, 1, 1] = y[graph.tails] + graph.height[graph.tails] / 2, bottom[graph.tails]
     points[last, 0, 1], points[last, 1, 1] = top[graph.heads], y[graph.heads] - graph.height[graph.heads] / 2
     line = points.reshape(-1, 2)
@@ -317,14 +321,14 @@ def _routes(graph: _Laid, proper: ProperGraph, x: Floats, y: Floats, top: Floats
     return np.split(line[keep], ends)
 
 
-def _fan(box: Ints, towards: Ints, x: Floats, room: Floats) -> Floats:
+def _fan(box: Ints, towards: Ints, away: Floats, room: Floats) -> Floats:
     """Return by how much [edges] the ends of edges at the same side of a box are spread, so that each can be seen.
 
-    ``towards`` [edges] is the vertex each edge comes from or goes to; ``room`` [boxes] is how far ends may go from the
-    middle, where a vertical line stays.
+    ``towards`` [edges] is the vertex each edge comes from or goes to, ``away`` [edges] how far right that is, ``room``
+    [boxes] how far ends may go from the middle, where a vertical line stays.
     """
-    pairs, which = np.unique(np.stack([box, towards]), axis=1, return_inverse=True)
-    away = x[pairs[1]] - x[pairs[0]]
+    pairs, one, which = np.unique(np.stack([box, towards]), axis=1, return_index=True, return_inverse=True)
+    away = away[one]
     side = np.where(np.abs(away) < 1, 0, np.sign(away)).astype(np.int64)
     order = np.lexsort((np.abs(away), side, pairs[0]))
     group = pairs[0][order] * 3 + side[order]
