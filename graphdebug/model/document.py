@@ -9,12 +9,14 @@ import msgspec
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from graphdebug.model.formats import known_format
 from graphdebug.model.index import GraphIndex, Graphs
 from graphdebug.model.records import ModelLocation, ValueInfo, ValueType
+from graphdebug.model.text import repair_text
 from graphdebug.model.value_types import declared_types
 from graphdebug.model.wire import NotAModel, strip
 
-__all__ = ["TYPES_FILE", "Model", "NotAModel", "Types", "open_model", "parse_model"]
+__all__ = ["TYPES_FILE", "Model", "NotAModel", "Types", "open_model", "parse_model", "read_structure"]
 
 TYPES_FILE = "types.json"
 """Beside a skeleton: graph path → list of ValueInfo, the inferred types."""
@@ -93,20 +95,42 @@ def open_model(location: ModelLocation | Path | str) -> Model:
         location = ModelLocation(str(location))
     path = Path(location.path)
     if not location.skeleton:
-        return Model(parse_model(strip(path).model, path.name), path)
+        return Model(read_structure(path)[1], path)
     skeleton = Path(location.skeleton)
     types_file = skeleton.with_name(TYPES_FILE)
     proto = parse_model(skeleton.read_bytes(), path.name)
     return Model(proto, path, types_file=types_file if types_file.is_file() else None)
 
 
+def read_structure(path: Path) -> tuple[bytes, onnx.ModelProto]:
+    """Read a model file without its weights: the bytes of the skeleton, and what they say.
+
+    Raises:
+        NotAModel: the file is no ONNX model; one sentence says why, and what it is instead if that is known.
+        OSError: the file cannot be read.
+    """
+    try:
+        skeleton = strip(path).model
+        return skeleton, parse_model(skeleton, path.name)
+    except NotAModel:
+        with path.open("rb") as file:
+            other = known_format(file.read(64))
+        if other:
+            raise NotAModel(f"{path.name} is {other}, not an ONNX model.") from None
+        raise
+
+
 def parse_model(data: bytes, name: str) -> onnx.ModelProto:
-    """Parse a serialised ModelProto, or raise NotAModel; ``name`` is what the sentence calls it."""
+    """Parse a serialised ModelProto, or raise NotAModel; ``name`` is what the sentence calls it.
+
+    Strings that are not UTF-8 are rewritten, see text.py.
+    """
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
     except DecodeError:
         raise NotAModel(f"{name} is not an ONNX model: protobuf cannot decode it.") from None
+    repair_text(proto, data)
     if not proto.HasField("graph"):
         raise NotAModel(f"{name} is not an ONNX model: it has no graph.")
     if not proto.ir_version and not proto.opset_import:

@@ -7,12 +7,11 @@ from pathlib import Path
 import msgspec
 
 from graphdebug.model.check import findings
-from graphdebug.model.document import TYPES_FILE, Model, Types, parse_model
+from graphdebug.model.document import TYPES_FILE, Model, Types, read_structure
 from graphdebug.model.records import ModelRecord, OpenRequest, ValueInfo
 from graphdebug.model.save import external_files
 from graphdebug.model.shapes import Inference, infer
 from graphdebug.model.summary import summarise
-from graphdebug.model.wire import strip
 
 SKELETON_FILE = "skeleton.onnx"
 
@@ -27,8 +26,8 @@ def open_job(request: OpenRequest, folder: Path, progress: Callable[[float | Non
     start = time.perf_counter()
     path = Path(request.path)
     progress(0.0, "reading the structure")
-    skeleton = strip(path).model
-    model = Model(parse_model(skeleton, path.name), path)
+    skeleton, proto = read_structure(path)
+    model = Model(proto, path)
     (folder / SKELETON_FILE).write_bytes(skeleton)
     del skeleton
     progress(0.2, "inferring shapes")
