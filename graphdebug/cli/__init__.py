@@ -4,6 +4,7 @@ A command only parses what was written, starts a worker and prints what comes ba
 here. ``docs/command-line.md`` documents options, exit codes and JSON.
 """
 
+import os
 import sys
 import traceback
 
@@ -36,25 +37,34 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    wants_traceback = "--traceback" in arguments
     try:
         return program.main(arguments, prog_name="graphdebug", standalone_mode=False) or 0
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-    except click.UsageError as error:
-        place = error.ctx.command_path if error.ctx else "graphdebug"
-        click.echo(f"Error: {plain(error.format_message())} See {place} --help.", err=True)
-        return error.exit_code
-    except click.ClickException as error:
-        click.echo(f"Error: {plain(error.format_message())}", err=True)
-        if wants_traceback:
-            click.echo(getattr(error, "detail", "") or traceback.format_exc(), err=True)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         return COULD_NOT_RUN
     except BrokenPipeError:  # whoever read our output has seen enough
-        sys.stdout = None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        place = f" ({plain(str(error.filename))})" if error.filename else ""
-        click.echo(f"Error: {error.strerror or error}{place}.", err=True)
+    except Exception as error:
+        click.echo(f"Error: {plain(_sentence(error))}", err=True)
+        if "--traceback" in arguments:
+            click.echo(getattr(error, "detail", "") or traceback.format_exc(), err=True)
+        # Never 1, which says that a comparison found a difference.
         return COULD_NOT_RUN
+
+
+def _sentence(error: Exception) -> str:
+    """Put an error into words for the user."""
+    if isinstance(error, click.UsageError):
+        place = error.ctx.command_path if error.ctx else "graphdebug"
+        return f"{error.format_message()} See {place} --help."
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f' ({error.filename})' if error.filename else ''}."
+    return (
+        f"This is a fault of graphdebug: {type(error).__name__}: {error}. Run it again with --traceback to see where."
+    )

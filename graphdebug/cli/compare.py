@@ -31,7 +31,7 @@ _model = click.Path(exists=True, dir_okay=False, path_type=Path)
 _target = click.Path(dir_okay=False, allow_dash=True)
 
 
-@click.command()
+@click.command(short_help="Run a model in two ways and find the first tensor that differs.")
 @click.argument("model", type=_model)
 @click.argument("model_b", type=_model, required=False)
 @click.option("--reference", required=True, metavar="SPEC", help="The side that is taken to be right.")
@@ -136,14 +136,13 @@ def _print_result(result: CompareResult) -> None:
     color = {"match": "green", "differ": "red"}.get(verdict.outcome, "yellow")
     click.secho(plain(verdict.sentence), fg=color, bold=True)
     for name, side in (("reference", result.reference), ("candidate", result.candidate)):
-        spec = result.request.reference.spec if name == "reference" else result.request.candidate.spec
-        click.echo(plain(f"  {name}  {spec}  ({', '.join(f'{key} {value}' for key, value in side.items())})"))
+        environment = ", ".join(f"{key} {value}" for key, value in side.items() if key != "spec")
+        click.echo(plain(f"  {name}  {side['spec']}  ({environment})"))
     click.echo(_counts(result))
     shown = _worth_showing(result.rows)
     if shown:
-        print_table(
-            ("tensor", "op", "status", "max abs", "RMSE / RMS", "outside", "at"), [_cells(row) for row in shown]
-        )
+        head = ("tensor", "op", "status", "max abs", "RMSE / RMS", "outside", "at")
+        print_table([head, *(_cells(row) for row in shown)])
 
 
 def _counts(result: CompareResult) -> str:

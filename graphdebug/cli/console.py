@@ -87,7 +87,7 @@ def write_text(target: str, text: str) -> None:
     if target == "-":
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        Path(target).write_text(text, encoding="utf-8")
+        Path(target).write_text(text, encoding="utf-8", newline="")
 
 
 # Words for people
@@ -133,13 +133,12 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
-def print_table(head: Sequence[str], rows: Sequence[Sequence[str]], wide: int = 0) -> None:
-    """Print rows in columns, indented by two; column ``wide`` gives way where the terminal is too narrow."""
-    cells = [[plain(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    others = sum(widths) - widths[wide] + 2 * len(widths)
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-    widths[wide] = min(widths[wide], max(24, terminal - others))
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns, indented by two; the first column gives way where the terminal is too narrow."""
+    cells = [[plain(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    room = (shutil.get_terminal_size().columns if sys.stdout.isatty() else 200) - sum(widths[1:]) - 2 * len(widths)
+    widths[0] = min(widths[0], max(24, room))
     for row in cells:
         fitted = [shorten(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
         click.echo("  " + "  ".join(fitted).rstrip())

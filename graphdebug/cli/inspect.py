@@ -23,7 +23,7 @@ _VALUES_SHOWN = 16
 _LARGEST_SHOWN = 5
 
 
-@click.command()
+@click.command(short_help="Show what a model is made of and what is wrong with it.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead.")
 def inspect(model: Path, as_json: bool) -> None:
@@ -75,7 +75,7 @@ def _print_overview(name: str, summary: ModelSummary) -> None:
     if summary.largest:
         click.echo("largest weights")
         largest = summary.largest[:_LARGEST_SHOWN]
-        print_table(("", "", ""), [(info.name, type_text(info.type), size_text(info.bytes)) for info in largest])
+        print_table([(info.name, type_text(info.type), size_text(info.bytes)) for info in largest])
 
 
 def _print_values(title: str, values: tuple[ValueInfo, ...]) -> None:

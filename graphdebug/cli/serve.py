@@ -1,6 +1,5 @@
 """``graphdebug serve``: the browser app, with a model open in it."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -21,9 +20,10 @@ _FIRST_PORT = 8501
 _PORTS_TRIED = 50
 _STARTS_WITHIN = 120.0
 _ANY_ADDRESS = ("0.0.0.0", "::")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-@click.command()
+@click.command(short_help="Start the browser app.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--port", type=click.IntRange(1, 65535), help=f"Port to listen on (default: the first free from {_FIRST_PORT})."
@@ -37,7 +37,7 @@ def serve(model: Path | None, port: int | None, host: str, open_browser: bool) -
         raise CommandError("The pages do not come with the installed package: run `graphdebug serve` from a checkout.")
     port = _free_port(host) if port is None else _checked_port(host, port)
     query = f"?{urlencode({'model': _open(model)})}" if model else ""
-    server = subprocess.Popen(_command(app, host, port), cwd=_ROOT, env=_environment(host))
+    server = subprocess.Popen(_command(app, host, port), cwd=_ROOT)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     shown = "localhost" if host in _ANY_ADDRESS else host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{port}/"
@@ -64,28 +64,23 @@ def _open(model: Path) -> str:
         job = service.wait(workspace, service.open_path(workspace, model))
     except WorkspaceError as error:
         raise CommandError(str(error)) from error
-    if job is None or job.failure is not None or "model_id" not in job.summary:
-        failure = job.failure if job else None
-        raise CommandError(
-            failure.message if failure else f"{model} could not be opened.", failure.detail if failure else ""
-        )
-    return str(job.summary["model_id"])
+    failure = job.failure if job is not None else None
+    if failure is not None:
+        raise CommandError(failure.message, failure.detail)
+    if job is None or job.model_id is None:
+        raise CommandError(f"{model} was taken out of the workspace while it was being opened: try again.")
+    return job.model_id
 
 
 def _command(app: Path, host: str, port: int) -> list[str]:
-    options = {"server.port": port, "server.address": host, "logger.hideWelcomeMessage": "true"}
-    return [sys.executable, "-m", "streamlit", "run", str(app), *(f"--{key}={value}" for key, value in options.items())]
-
-
-def _environment(host: str) -> dict[str, str]:
-    """Return the server's environment; beyond this machine it also answers to the machine's own names and addresses."""
-    environment = dict(os.environ)
-    if host not in ("localhost", "127.0.0.1", "::1"):
-        environment["STREAMLIT_SERVER_ALLOWED_HOSTS"] = ",".join(_own_names(host))
-    return environment
+    options = [("server.port", str(port)), ("server.address", host), ("logger.hideWelcomeMessage", "true")]
+    if host not in _LOOPBACK:
+        options += [("server.allowedHosts", name) for name in _own_names(host)]
+    return [sys.executable, "-m", "streamlit", "run", str(app), *(f"--{key}={value}" for key, value in options)]
 
 
 def _own_names(host: str) -> list[str]:
+    """Return this machine's names and addresses, so that no name that somebody else points here is answered to."""
     import psutil
 
     families = (socket.AF_INET, socket.AF_INET6)

@@ -22,7 +22,7 @@ from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult, TensorR
 _ROWS_SHOWN = 30
 
 
-@click.command()
+@click.command(short_help="Run a model once and keep its tensors.")
 @click.argument("model", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--feeds", type=click.Path(exists=True, path_type=Path), help="Inputs: an .npz, or a test_data_set folder."
@@ -82,7 +82,7 @@ def _print_result(result: RunResult, output: Path) -> None:
         by = f", made by {first.op}" if first.op else ""
         click.secho(plain(f"First NaN or Inf in topological order: {first.name}{by}."), bold=True)
     head = ("tensor", "op", "type", "min", "max", "mean", "std", "NaN", "Inf")
-    print_table(head, [_cells(row) for row in result.rows[:_ROWS_SHOWN]])
+    print_table([head, *(_cells(row) for row in result.rows[:_ROWS_SHOWN])])
     if len(result.rows) > _ROWS_SHOWN:
         click.echo(f"  … {plural(len(result.rows) - _ROWS_SHOWN, 'more tensor')}")
     if result.untapped:
