@@ -11,9 +11,10 @@ from graphdebug.compare.records import CompareResult, ObserverEffect, Row, Statu
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
 from graphdebug.ui.error_scale import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
+from graphdebug.ui.facts import fact_grid, number
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.plots import MEASURES, error_plot
-from graphdebug.ui.run_panel import mark_row
+from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tables import comparison_columns, comparison_table
 from graphdebug.ui.words import dtype, plain, plural, shape
@@ -106,7 +107,7 @@ def plot_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
             state.choose(MAIN_GRAPH, value=name[0] if isinstance(name, list) else name)
 
     st.plotly_chart(
-        error_plot(result.rows, measure, focus),
+        error_plot(result.rows, measure, focus, height=280),
         key=key,
         on_select=choose,
         selection_mode="points",
@@ -126,49 +127,42 @@ def focus_of(result: CompareResult, choice: Choice | None) -> Row | None:
 
 def row_view(row: Row) -> None:
     """Show all that is known of one tensor's comparison."""
-    st.subheader(plain(row.name), anchor=False)
-    place = " · ".join(plain(part) for part in (row.op, row.scope, row.source) if part)
-    st.caption(place or "not made by a node of the reference's graph")
-    st.badge(str(row.status), color=_BADGE[row.status])
-    if row.reason:
-        st.caption(plain(row.reason))
-    cells = _cells(row)
-    names = list(cells)
-    for start in range(0, len(names), 3):
-        for column, name in zip(st.columns(3), names[start : start + 3], strict=False):
-            column.markdown(f":small[:gray[{plain(name)}]]  \n{cells[name]}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{plain(row.name)}**", width="content")
+        st.badge(str(row.status), color=_BADGE[row.status])
+    place = " · ".join(plain(part) for part in (row.op, row.scope, row.source, _types(row)) if part)
+    st.caption("  \n".join(part for part in (place, plain(row.reason)) if part))
+    fact_grid(_facts(row))
 
 
-def _cells(row: Row) -> Mapping[str, str]:
-    types = {
-        "reference": f"{plain(dtype(row.reference_type))} {plain(shape(row.reference_type))}"
-        if row.reference_type
-        else "–",
-        "candidate": f"{plain(dtype(row.candidate_type))} {plain(shape(row.candidate_type))}"
-        if row.candidate_type
-        else "–",
-    }
+def _types(row: Row) -> str:
+    """Return dtype and shape, of both sides where they are not the same."""
+    sides = [f"{dtype(side)} {shape(side)}" for side in (row.reference_type, row.candidate_type) if side is not None]
+    return " vs ".join(dict.fromkeys(sides))
+
+
+def _facts(row: Row) -> Mapping[str, str]:
     metrics, tolerance = row.metrics, row.tolerance
     if metrics is None or tolerance is None:
-        return types
+        return {}
     where = f"[{', '.join(str(part) for part in metrics.worst_index)}]" if metrics.worst_index else "the scalar"
-    kind = "absolute" if tolerance.absolute else "× RMS"
-    return types | {
-        "error ÷ tolerance": _number(excess(row)),
-        "max abs": _number(metrics.max_abs),
-        "mean abs": _number(metrics.mean_abs),
-        "max rel": _number(metrics.max_rel),
-        "RMSE": _number(metrics.rmse),
-        "RMS of the reference": _number(metrics.reference_rms),
-        "cosine": _number(metrics.cosine, ".8g"),
-        "SQNR": "–" if metrics.sqnr_db is None else f"{plain(f'{metrics.sqnr_db:.1f}')} dB",
-        "outside": "–" if row.share_outside is None else plain(f"{row.share_outside:.3%}"),
-        "worst at": plain(where),
-        "reference there": _number(metrics.worst_reference, ".8g"),
-        "candidate there": _number(metrics.worst_candidate, ".8g"),
-        "largest ULP distance": _number(metrics.max_ulp),
-        "argmax agrees": "–" if metrics.argmax_agreement is None else plain(f"{metrics.argmax_agreement:.1%}"),
-        "tolerance": plain(f"rtol {tolerance.rtol:g}, atol {tolerance.atol:g} {kind}"),
+    return {
+        "error ÷ tolerance": number(excess(row)),
+        "max abs": number(metrics.max_abs),
+        "mean abs": number(metrics.mean_abs),
+        "max rel": number(metrics.max_rel),
+        "RMSE": number(metrics.rmse),
+        "cosine": number(metrics.cosine, ".8g"),
+        "SQNR dB": number(metrics.sqnr_db, ".1f"),
+        "outside": number(row.share_outside, ".3g" if row.share_outside == 0 else ".3%"),
+        "worst at": where,
+        "reference there": number(metrics.worst_reference, ".7g"),
+        "candidate there": number(metrics.worst_candidate, ".7g"),
+        "max ULP": number(metrics.max_ulp, ",.0f"),
+        "argmax agrees": number(metrics.argmax_agreement, ".1%"),
+        "reference RMS": number(metrics.reference_rms),
+        "rtol": number(tolerance.rtol),
+        "atol" if tolerance.absolute else "atol × RMS": number(tolerance.atol),
     }
 
 
@@ -180,18 +174,19 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
     key = f"compare:table:{job.id}:{'+'.join(sorted(shown))}"
 
     def choose() -> None:
-        selected = st.session_state[key].selection.rows
-        if selected:
-            state.choose(MAIN_GRAPH, value=rows[selected[0]].name)
+        at = chosen_row(key, marked)
+        if at is not None:
+            state.choose(MAIN_GRAPH, value=rows[at].name)
 
-    mark_row(key, next((at for at, row in enumerate(rows) if row.name == focus), None))
+    marked = next((at for at, row in enumerate(rows) if row.name == focus), None)
+    mark_row(key, marked)
     st.dataframe(
-        _table(rows),
+        comparison_table(rows),
         hide_index=True,
         height=min(480, 38 + 35 * max(1, len(rows))),
         column_config=comparison_columns(),
         on_select=choose,
-        selection_mode="single-row",
+        selection_mode=ROW_MODES,
         placeholder="–",
         key=key,
     )
@@ -216,16 +211,8 @@ def not_compared_view(result: CompareResult) -> None:
     )
 
 
-def _table(rows: Sequence[Row]) -> pd.DataFrame:
-    return comparison_table(rows)
-
-
 def _short(row: Row) -> str:
     error = excess(row)
     if error is None:
         return f"{row.status}: {row.reason}"
     return "identical" if error == 0 else f"error {error:.2g}× the tolerance"
-
-
-def _number(value: float | None, form: str = ".4g") -> str:
-    return "–" if value is None else plain(format(value, form))

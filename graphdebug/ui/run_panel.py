@@ -8,6 +8,7 @@ from graphdebug.runtime.requests import RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.palette import NONFINITE
+from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tables import run_columns, run_table
 from graphdebug.ui.words import plain, plural, size
@@ -52,20 +53,20 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
     key = f"run:table:{job.id}"
 
     def choose() -> None:
-        rows = st.session_state[key].selection.rows
-        if rows:
-            state.choose(MAIN_GRAPH, value=result.rows[rows[0]].name)
+        at = chosen_row(key, marked)
+        if at is not None:
+            state.choose(MAIN_GRAPH, value=result.rows[at].name)
 
     _download_bar(job, result)
-    place = next((at for at, row in enumerate(result.rows) if row.name == focus), None)
-    mark_row(key, place)
+    marked = next((at for at, row in enumerate(result.rows) if row.name == focus), None)
+    mark_row(key, marked)
     st.dataframe(
         _table(job.id, result),
         hide_index=True,
         height=min(460, 38 + 35 * max(1, len(result.rows))),
         column_config=run_columns(),
         on_select=choose,
-        selection_mode="single-row",
+        selection_mode=ROW_MODES,
         placeholder="–",
         key=key,
     )
@@ -74,11 +75,6 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
             st.dataframe(
                 {"tensor": list(result.untapped), "reason": list(result.untapped.values())}, hide_index=True, height=240
             )
-
-
-def mark_row(key: str, place: int | None) -> None:
-    """Make the table ``key`` show line ``place`` as selected: the choice may have been made in the graph."""
-    st.session_state[key] = {"selection": {"rows": [] if place is None else [place], "columns": [], "cells": []}}
 
 
 def focus_of(result: RunResult, choice: Choice | None) -> TensorRow | None:

@@ -6,10 +6,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from graphdebug.compare.records import Row
+from graphdebug.compare.records import Row, Status
 from graphdebug.runtime.requests import TensorRow
 from graphdebug.ui.error_scale import excess
 from graphdebug.ui.words import dtype, shape
+
+_SIGNS = {Status.MATCH: "✓", Status.DIFFER: "✗", Status.NOT_COMPARED: "–"}
 
 
 def run_table(rows: Sequence[TensorRow]) -> pd.DataFrame:
@@ -55,7 +57,7 @@ def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "status": [str(row.status) for row in rows],
+            "status": [f"{_SIGNS[row.status]} {row.status}" for row in rows],
             "tensor": [row.name for row in rows],
             "op": [row.op for row in rows],
             "scope": [row.scope for row in rows],

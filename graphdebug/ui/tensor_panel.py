@@ -9,6 +9,7 @@ import streamlit as st
 from graphdebug.runtime.requests import TensorRow, TensorStatistics
 from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.ui import plots
+from graphdebug.ui.facts import fact_grid, number
 from graphdebug.ui.slices import Values, channel_grid, plane, shrink
 from graphdebug.ui.words import dtype, plain, plural, shape, size
 from graphdebug.workspace.entries import JobEntry
@@ -20,13 +21,13 @@ _CHANNELS = 64
 
 def tensor_panel(job: JobEntry, row: TensorRow) -> None:
     """Show everything about one tensor of a run."""
-    st.subheader(plain(row.name), anchor=False)
+    st.markdown(f"**{plain(row.name)}**")
     place = f"made by {plain(row.op)} · " if row.op else ""
     st.caption(f"{place}{plain(dtype(row.type))} · {plain(shape(row.type))} · {size(row.bytes)}")
     if row.note:
         st.caption(f":orange[{plain(row.note)}]")
     if row.statistics is not None:
-        _numbers(row.statistics)
+        fact_grid(_facts(row.statistics))
     if not row.stored:
         return
     try:
@@ -38,21 +39,17 @@ def tensor_panel(job: JobEntry, row: TensorRow) -> None:
     _download(job, row)
 
 
-def _numbers(statistics: TensorStatistics) -> None:
-    cells: Mapping[str, str] = {
-        "min": _number(statistics.minimum),
-        "max": _number(statistics.maximum),
-        "mean": _number(statistics.mean),
-        "std": _number(statistics.std),
+def _facts(statistics: TensorStatistics) -> Mapping[str, str]:
+    return {
+        "min": number(statistics.minimum, ".6g"),
+        "max": number(statistics.maximum, ".6g"),
+        "mean": number(statistics.mean, ".6g"),
+        "std": number(statistics.std, ".6g"),
         "elements": f"{statistics.size:,}",
         "zeros": _share(statistics.zeros, statistics.size),
         "NaN": _count(statistics.nans, statistics.first_nan),
         "infinite": _count(statistics.infs, statistics.first_inf),
     }
-    names = list(cells)
-    for half in (names[:4], names[4:]):
-        for column, name in zip(st.columns(4), half, strict=True):
-            column.markdown(f":small[:gray[{name}]]  \n{cells[name]}")
 
 
 def _views(row: TensorRow, values: Values) -> None:
@@ -137,16 +134,12 @@ def _axis(values: Values):  # type: ignore[no-untyped-def]
     return lambda axis: f"axis {axis} ({values.shape[axis]:,})"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else plain(f"{value:.6g}")
-
-
 def _share(count: int, total: int) -> str:
     return f"{count:,} ({count / total:.1%})" if total and count else f"{count:,}"
 
 
 def _count(count: int, first: tuple[int, ...] | None) -> str:
-    return f":red[**{count:,}**] from {plain(str(list(first or ())))}" if count else "0"
+    return f"{count:,}, first at {list(first or ())}" if count else "0"
 
 
 def _download(job: JobEntry, row: TensorRow) -> None:

@@ -9,6 +9,8 @@ import streamlit as st
 from graphdebug.compare.records import Row, Tolerance
 from graphdebug.compare.tolerance import tolerance_for
 
+_NUMBER = r"^(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
+
 
 def tolerance_form(rows: Sequence[Row], overrides: Mapping[str, Tolerance], key: str) -> dict[str, Tolerance]:
     """Show one line for each dtype that was compared and return the tolerances that are not the defaults.
@@ -23,8 +25,8 @@ def tolerance_form(rows: Sequence[Row], overrides: Mapping[str, Tolerance], key:
     table = pd.DataFrame(
         {
             "dtype": dtypes,
-            "rtol": [start[dtype].rtol for dtype in dtypes],
-            "atol": [start[dtype].atol for dtype in dtypes],
+            "rtol": [f"{start[dtype].rtol:g}" for dtype in dtypes],
+            "atol": [f"{start[dtype].atol:g}" for dtype in dtypes],
             "absolute": [start[dtype].absolute for dtype in dtypes],
         }
     )
@@ -62,14 +64,14 @@ def _compared(rows: Sequence[Row]) -> list[str]:
 
 
 def _number(label: str, help_text: str) -> Any:
-    return st.column_config.NumberColumn(label, help=help_text, min_value=0.0, required=True, format="%.3g")
+    # Text, because the number cell takes no exponent: nobody writes 1e-6 out.
+    return st.column_config.TextColumn(label, help=help_text, required=True, validate=_NUMBER)
 
 
 def _tolerance(line: Mapping[Hashable, Any], otherwise: Tolerance) -> Tolerance:
-    """Return the tolerance of an edited line; a cell that was emptied counts as unchanged."""
-    rtol, atol, absolute = line["rtol"], line["atol"], line["absolute"]
-    return Tolerance(
-        float(rtol) if pd.notna(rtol) else otherwise.rtol,
-        float(atol) if pd.notna(atol) else otherwise.atol,
-        bool(absolute) if pd.notna(absolute) else otherwise.absolute,
+    """Return the tolerance of an edited line; a cell that still says what it said at first counts as unchanged."""
+    rtol, atol = (
+        before if line[name] == f"{before:g}" else float(line[name])
+        for name, before in (("rtol", otherwise.rtol), ("atol", otherwise.atol))
     )
+    return Tolerance(rtol, atol, bool(line["absolute"]))
