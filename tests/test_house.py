@@ -1,6 +1,8 @@
 """The house rules, checked like everything else: lint, format, types, one-way imports, files that stay readable."""
 
 import ast
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "graphdebug"
-BIN = Path(sys.executable).parent
+SEARCH_PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 LINE_LIMIT = 400
 
 pytestmark = pytest.mark.xdist_group("house")
@@ -17,7 +19,9 @@ pytestmark = pytest.mark.xdist_group("house")
 
 def check(*command: str) -> None:
     """Run a checker of this environment at the root; fail with what it says."""
-    done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    program = shutil.which(command[0], path=SEARCH_PATH)
+    assert program, f"{command[0]} is not installed: pip install -r requirements-test.txt"
+    done = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)}:\n{done.stdout}{done.stderr}", pytrace=False)
 
