@@ -21,7 +21,7 @@ from graphdebug.api.group_details import group_details
 from graphdebug.api.initializers import describe_initializer
 from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
-from graphdebug.model.records import Finding
+from graphdebug.model.records import Finding, ModelLocation
 from graphdebug.model.tensors import TensorError
 from graphdebug.view.contents import contents
 from graphdebug.view.pack import pack
@@ -38,7 +38,6 @@ _LONGEST_BODY = 4 << 20
 class SceneQuestion:
     """Which scene is wanted. ``expanded`` None: the useful level; ``reveal``: the id of what must become visible."""
 
-    model_id: str
     graph: str
     expanded: tuple[str, ...] | None
     flat: bool
@@ -46,16 +45,14 @@ class SceneQuestion:
     reveal: str
 
 
-def question(model_id: str, query: Mapping[str, str]) -> SceneQuestion:
+def question(query: Mapping[str, str]) -> SceneQuestion:
     """Read a question from query parameters; HTTPException 400 for one that makes no sense."""
     direction = query.get("direction", "down")
     if direction not in ("down", "right"):
         raise HTTPException(400, "The direction of a graph is down or right.")
     expanded = query.get("expanded")
     groups = None if expanded is None else tuple(sorted({each for each in expanded.split(",") if each}))
-    return SceneQuestion(
-        model_id, query.get("graph", ""), groups, query.get("flat") == "1", direction, query.get("reveal", "")
-    )
+    return SceneQuestion(query.get("graph", ""), groups, query.get("flat") == "1", direction, query.get("reveal", ""))
 
 
 def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuestion) -> bytes:
@@ -90,17 +87,18 @@ class _Scenes:
     """The last scenes, packed and compressed; the only state of this module."""
 
     def __init__(self) -> None:
-        self._scenes: OrderedDict[SceneQuestion, bytes] = OrderedDict()
+        self._scenes: OrderedDict[tuple[ModelLocation, SceneQuestion], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, wanted: SceneQuestion, make: Callable[[], bytes]) -> bytes:
+    def get(self, location: ModelLocation, wanted: SceneQuestion, make: Callable[[], bytes]) -> bytes:
+        key = location, wanted
         with self._lock:
-            if known := self._scenes.get(wanted):
-                self._scenes.move_to_end(wanted)
+            if known := self._scenes.get(key):
+                self._scenes.move_to_end(key)
                 return known
         made = gzip.compress(make(), compresslevel=2, mtime=0)
         with self._lock:
-            self._scenes[wanted] = made
+            self._scenes[key] = made
             while len(self._scenes) > _KEPT_SCENES:
                 self._scenes.popitem(last=False)
         return made
@@ -110,10 +108,10 @@ _scenes = _Scenes()
 
 
 def _scene_answer(request: Request, query: Mapping[str, str]) -> Response:
-    wanted = question(request.path_params["id"], query)
-    entry = find_entry(wanted.model_id)
+    wanted = question(query)
+    entry = find_entry(request.path_params["id"])
     model = find_model(entry)
-    body = _scenes.get(wanted, lambda: packed_scene(model, entry.record.findings, wanted))
+    body = _scenes.get(entry.location, wanted, lambda: packed_scene(model, entry.record.findings, wanted))
     headers = {"ETag": f'"{sha256(body).hexdigest()[:24]}"', "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)

@@ -9,6 +9,7 @@ from threading import Lock
 from starlette.exceptions import HTTPException
 
 from graphdebug.model.document import Model, NotAModel, open_model
+from graphdebug.model.records import ModelLocation
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import open_workspace
 
@@ -17,24 +18,24 @@ KEPT = 4
 
 
 class _OpenModels:
-    """The last used models by id; each is opened once, however many ask for it at the same time."""
+    """The last used models by where they lie; each is opened once, however many ask for it at the same time."""
 
     def __init__(self) -> None:
-        self._models: OrderedDict[str, Model] = OrderedDict()
-        self._opening: dict[str, Lock] = {}
+        self._models: OrderedDict[ModelLocation, Model] = OrderedDict()
+        self._opening: dict[ModelLocation, Lock] = {}
         self._lock = Lock()
 
-    def get(self, entry: ModelEntry) -> Model:
+    def get(self, location: ModelLocation) -> Model:
         with self._lock:
-            opening = self._opening.setdefault(entry.id, Lock())
+            opening = self._opening.setdefault(location, Lock())
         with opening:
             with self._lock:
-                if known := self._models.get(entry.id):
-                    self._models.move_to_end(entry.id)
+                if known := self._models.get(location):
+                    self._models.move_to_end(location)
                     return known
-            model = open_model(entry.location)
+            model = open_model(location)
             with self._lock:
-                self._models[entry.id] = model
+                self._models[location] = model
                 while len(self._models) > KEPT:
                     gone, _ = self._models.popitem(last=False)
                     self._opening.pop(gone, None)
@@ -50,7 +51,7 @@ def model_of(entry: ModelEntry) -> Model:
     Raises:
         NotAModel, OSError: the file is gone or is no model any more.
     """
-    return _open_models.get(entry)
+    return _open_models.get(entry.location)
 
 
 def find_entry(model_id: str) -> ModelEntry:

@@ -10,7 +10,9 @@ from graphdebug.workspace.entries import ModelEntry
 
 # The panel may be longer than the window; the graph then stays in sight. A graph needs the page's whole width.
 _STYLE = """<style>
-.st-key-{key} {{ position: sticky; top: 1.2rem; }}
+@media (min-width: 640px) {{
+  [data-testid="stColumn"]:has(.st-key-{key}) {{ position: sticky; top: 1.2rem; align-self: flex-start; }}
+}}
 .stMainBlockContainer {{ padding-left: 2rem; padding-right: 2rem; }}
 </style>"""
 

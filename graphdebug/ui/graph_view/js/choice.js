@@ -17,11 +17,23 @@ export function edgesFor(scene, id) {
   return id.startsWith("v:") ? { value: scene.edgesOf(id.slice(2)) } : {};
 }
 
+/** What to call a graph that is known only by its path. */
+export function graphTitle(path) {
+  if (!path) return "main graph";
+  const step = path.split("/").at(-1);
+  return step.startsWith("fn:") ? step.split(":")[2] : step.slice(step.indexOf(".") + 1);
+}
+
+/** A number with its noun. */
+export function counted(count, one, many = `${one}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}
+
 /** Lines of a tooltip for what is under the pointer. */
 export function describe(scene, { box, edge }, texts) {
   if (box >= 0) {
     const lines = [scene.text(scene.op[box]), scene.text(scene.label[box]), scene.text(scene.chips[box])];
-    if (scene.kind[box] === Kind.GROUP || scene.kind[box] === Kind.FRAME) lines.push(`${scene.count[box]} nodes`);
+    if (scene.kind[box] === Kind.GROUP || scene.kind[box] === Kind.FRAME) lines.push(counted(scene.count[box], "node"));
     lines.push(texts[scene.idOf(box)]);
     return lines.filter(Boolean);
   }

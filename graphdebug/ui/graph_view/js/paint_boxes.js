@@ -1,4 +1,5 @@
 /** Draws boxes, each kind in its own look, with as much detail as the zoom lets one read. */
+import { counted } from "./choice.js";
 import { Kind } from "./scene.js";
 import { cut } from "./lettering.js";
 
@@ -144,7 +145,7 @@ function paintGroup(ctx, scene, box, rect, theme, shade, k) {
   rounded(ctx, front, RADIUS, shade?.fill ?? theme.groupFill, border, 1.2);
   if (k < Detail.OP) return;
   paintSign(ctx, { x: rect.x + rect.w - 23, y: rect.y + 7, w: 16, h: 16 }, "+", theme);
-  const count = `${scene.count[box]} node${scene.count[box] === 1 ? "" : "s"}`;
+  const count = counted(scene.count[box], "node");
   const title = scene.text(scene.label[box]) || scene.text(scene.op[box]);
   const extra = scene.text(scene.chips[box]) || (scene.label[box] >= 0 ? scene.text(scene.op[box]) : "");
   write(ctx, front, theme, k, 0, 20, title, extra ? `${extra} · ${count}` : count, "");

@@ -60,8 +60,9 @@ export function paintEdgeLabels(ctx, scene, edges, theme, k) {
     if (!label || written.has(key)) continue;
     written.add(key);
     const text = cut(ctx, label, 150);
-    const { x, y } = middle(scene, edge);
+    const { x, y, room } = middle(scene, edge);
     const half = ctx.measureText(text).width / 2 + 3;
+    if (!scene.down && room < 2 * half) continue;
     ctx.globalAlpha = 0.88;
     ctx.fillStyle = theme.background;
     ctx.fillRect(x - half, y - 7, 2 * half, 14);

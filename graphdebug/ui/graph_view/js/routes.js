@@ -42,7 +42,7 @@ export function distance(scene, edge, x, y) {
   return best;
 }
 
-/** The point half way along an edge's route, where its label goes. */
+/** The point half way along an edge's route, where its label goes, and how far the route runs there from left to right. */
 export function middle(scene, edge) {
   const first = scene.start[edge];
   const last = scene.start[edge + 1] - 1;
@@ -51,6 +51,7 @@ export function middle(scene, edge) {
   return {
     x: (scene.points[2 * p] + scene.points[2 * q]) / 2,
     y: (scene.points[2 * p + 1] + scene.points[2 * q + 1]) / 2,
+    room: Math.abs(scene.points[2 * q] - scene.points[2 * p]),
   };
 }
 

@@ -9,7 +9,7 @@
  * box and whose `frameTime` is the milliseconds the last frame took to paint.
  */
 import * as Camera from "./camera.js";
-import { NOTHING, choiceOf, describe, edgesFor } from "./choice.js";
+import { NOTHING, choiceOf, counted, describe, edgesFor, graphTitle } from "./choice.js";
 import * as chrome from "./chrome.js";
 import { element } from "./dom.js";
 import { Finder } from "./finder.js";
@@ -228,7 +228,7 @@ class GraphView {
     chrome.notice(parts.notice, "empty", hidden ? "This graph has no nodes." : "");
     chrome.trail(parts.trail, this.#trail(), (graph) => this.open(graph), () => this.back());
     parts.progress.hidden = true;
-    parts.status.textContent = `${scene.meta.nodes.toLocaleString("en")} nodes · ${scene.boxes.toLocaleString("en")} boxes shown`;
+    parts.status.textContent = `${counted(scene.meta.nodes, "node")} · ${counted(scene.boxes, "box", "boxes")} shown`;
     bar.flat.setAttribute("aria-pressed", String(Boolean(scene.meta.flat)));
     bar.direction.setAttribute("aria-pressed", String(!scene.down));
     host.dataset.state = "ready";
@@ -238,8 +238,8 @@ class GraphView {
   #trail() {
     const { meta } = this.scene ?? { meta: { trail: [], graph: this.graph, title: "" } };
     const outer = meta.trail.filter((graph) => graph !== meta.graph).sort((a, b) => a.length - b.length);
-    const steps = outer.map((graph) => ({ graph, title: graph ? graph.split("/").at(-1) : "main graph" }));
-    return [...steps, { graph: meta.graph, title: meta.title || meta.graph || "main graph" }];
+    const steps = outer.map((graph) => ({ graph, title: graphTitle(graph) }));
+    return [...steps, { graph: meta.graph, title: meta.title || graphTitle(meta.graph) }];
   }
 
   // -- Choice ----------------------------------------------------------------------------------------------------
@@ -257,7 +257,10 @@ class GraphView {
     if (!tell) return;
     clearTimeout(this.emitting);
     const graph = this.graph;
-    this.emitting = setTimeout(() => this.emit({ graph, ...choice }), EMIT_PAUSE);
+    // The first of a quick succession goes out at once, then only the last.
+    const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
+    this.emitted = performance.now();
+    this.emitting = setTimeout(() => this.emit({ graph, ...choice }), pause);
   }
 
   #lookAt(id) {
@@ -279,7 +282,11 @@ class GraphView {
     if (graphs.length < 2) return;
     const { camera } = this.stage;
     const rect = scene.rectOf(box);
-    const entries = graphs.map((graph) => ({ label: graph.split("/").at(-1), run: () => this.open(graph) }));
+    const go = (graph) => {
+      this.host.focus({ preventScroll: true });
+      this.open(graph);
+    };
+    const entries = graphs.map((graph) => ({ label: graphTitle(graph), run: () => go(graph) }));
     chrome.menu(this.parts.menu, entries, rect.x * camera.k + camera.tx, (rect.y + rect.h) * camera.k + camera.ty + 4);
   }
 
