@@ -27,8 +27,22 @@ def findings_list(record: ModelRecord) -> None:
             for position, finding in enumerate(findings[:_SHOWN]):
                 _finding(finding, titles, key=f"finding-{severity}-{position}")
             if len(findings) > _SHOWN:
-                st.caption(f"and {len(findings) - _SHOWN:,} more")
-                st.dataframe(_table(findings[_SHOWN:], titles), hide_index=True, height="auto")
+                _rest(findings[_SHOWN:], titles, key=f"findings-{severity}-{state.parameter('model')}")
+
+
+def _rest(findings: list[Finding], titles: dict[str, str], key: str) -> None:
+    """Show further findings as a table; selecting one leads to its place."""
+    st.caption(f"and {len(findings):,} more; select one to see it in the graph")
+    picked = st.dataframe(
+        _table(findings, titles), hide_index=True, on_select="rerun", selection_mode="single-row", key=key
+    )
+    for row in picked.selection.rows:
+        if _locatable(findings[row]):
+            show_in_graph(findings[row])
+
+
+def _locatable(finding: Finding) -> bool:
+    return "graph" in available() and (finding.node is not None or finding.tensor is not None)
 
 
 def place(finding: Finding, titles: dict[str, str]) -> str:
@@ -48,12 +62,7 @@ def _finding(finding: Finding, titles: dict[str, str], key: str) -> None:
         st.markdown(
             f"{plain(finding.message)}  \n:gray[:small[{plain(place(finding, titles))} · {plain(finding.code)}]]"
         )
-        locatable = finding.node is not None or finding.tensor is not None
-        if (
-            locatable
-            and "graph" in available()
-            and st.button("Show in graph", key=key, type="tertiary", icon=":material/my_location:")
-        ):
+        if _locatable(finding) and st.button("Show in graph", key=key, type="tertiary", icon=":material/my_location:"):
             show_in_graph(finding)
 
 

@@ -10,6 +10,7 @@ from graphdebug.model.records import GraphInfo, ModelSummary, ValueInfo
 from graphdebug.ui import state
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.navigation import available
+from graphdebug.ui.scroll import scroll_to_top
 from graphdebug.ui.words import amount, dtype, plain, plural, shape, size
 from graphdebug.workspace import intake
 from graphdebug.workspace.entries import ModelEntry
@@ -38,6 +39,7 @@ def overview(entry: ModelEntry) -> None:
         _operators(summary)
     _weights(summary)
     _about(entry)
+    scroll_to_top(entry.id)
 
 
 def _headline(summary: ModelSummary) -> None:
@@ -98,25 +100,15 @@ def _weights(summary: ModelSummary) -> None:
     with left:
         st.subheader("Largest initializers")
         rows = [
-            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "MB": item.bytes / 1e6}
+            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "size": size(item.bytes)}
             for item in summary.largest
         ]
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            column_config=_WIDTHS | {"MB": st.column_config.NumberColumn(format="%.3f", width="small")},
-        )
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
     with right:
         st.subheader("Weights by type")
-        rows = [{"type": name, "elements": count, "MB": held / 1e6} for name, count, held in summary.bytes_by_dtype]
-        st.dataframe(
-            pd.DataFrame(rows),
-            hide_index=True,
-            column_config={
-                "elements": st.column_config.NumberColumn(format="localized"),
-                "MB": st.column_config.NumberColumn(format="%.3f"),
-            },
-        )
+        rows = [{"type": name, "elements": count, "size": size(held)} for name, count, held in summary.bytes_by_dtype]
+        numbers = {"elements": st.column_config.NumberColumn(format="localized")}
+        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers)
 
 
 def _graphs(graphs: tuple[GraphInfo, ...]) -> None:
