@@ -16,10 +16,16 @@ EMPTY: Points = np.empty((0, 2))
 
 MAX_VERTICES = 256
 """A hull is exact up to this many vertices. Only errors that are a smooth function of the value have more; then the
-vertices that matter least are dropped, which moves a decision by less than about 1e-4 of the tolerance."""
+vertices that matter least are dropped, which moves a decision by less than 1e-3 of the tolerance."""
 
 _BIN_SHIFT = 51
 """Bits of a float64 below the bin number: 11 bits of exponent and one of the mantissa, so two bins an octave."""
+
+_TINY = np.finfo(np.float64).tiny
+"""A reference below the smallest normal float64 counts as zero."""
+
+_MANY = 64
+"""More candidates than this in a block make it worth raising the table."""
 
 _SMALL = 4096
 """Blocks shorter than this are sorted at once: the table would cost more than it saves."""
@@ -40,18 +46,20 @@ def upper_hull(points: Points) -> Points:
 
 
 def _pareto(points: Points) -> Points:
-    """Keep the points with a larger error than every point of a smaller or equal reference, sorted by reference."""
-    order = np.lexsort((-points[:, 1], points[:, 0]))
-    points = points[order]
-    highest_before = np.concatenate(([-1.0], np.maximum.accumulate(points[:-1, 1])))
-    return points[points[:, 1] > highest_before]
+    """Keep the points with a larger error than every point of a smaller reference, sorted by reference."""
+    points = points[np.argsort(points[:, 0])]
+    highest = np.maximum.accumulate(points[:, 1])
+    keep = points[:, 1] == highest
+    keep[1:] &= highest[1:] > highest[:-1]
+    kept: Points = points[keep]
+    return kept
 
 
 def _above_neighbours(points: Points) -> NDArray[np.bool_]:
     """Say which points lie above the line between their two neighbours; the first and the last always stay."""
     keep = np.ones(len(points), dtype=bool)
     (x0, y0), (x1, y1), (x2, y2) = points[:-2].T, points[1:-1].T, points[2:].T
-    keep[1:-1] = (y1 - y0) * (x2 - x0) > (y2 - y0) * (x1 - x0)
+    keep[1:-1] = (y1 - y0) / (x1 - x0) > (y2 - y0) / (x2 - x0)
     return keep
 
 
@@ -59,31 +67,38 @@ def _monotone_chain(points: Points) -> Points:
     """Andrew's monotone chain over points sorted by both columns."""
     chain: list[tuple[float, float]] = []
     for x, y in points.tolist():
-        while len(chain) > 1:
-            (x0, y0), (x1, y1) = chain[-2], chain[-1]
-            if (y1 - y0) * (x - x0) > (y - y0) * (x1 - x0):
-                break
+        while chain and (x == chain[-1][0] or (len(chain) > 1 and not _is_above(chain[-2], chain[-1], x, y))):
             chain.pop()
         chain.append((x, y))
     return np.array(chain, dtype=np.float64).reshape(-1, 2)
 
 
+def _is_above(before: tuple[float, float], middle: tuple[float, float], x: float, y: float) -> bool:
+    """Say whether ``middle`` lies above the line from ``before`` to (x, y)."""
+    (x0, y0), (x1, y1) = before, middle
+    return (y1 - y0) / (x1 - x0) > (y - y0) / (x - x0)
+
+
 def excess(hull: Points, rtol: float) -> float:
-    """Return ``max(error - rtol * reference)`` over the tensor that ``hull`` was made of; 0 for an empty hull."""
-    if len(hull) == 0:
-        return 0.0
-    return float((hull[:, 1] - rtol * hull[:, 0]).max())
+    """Return ``max(error - rtol * reference)`` over the tensor that ``hull`` was made of; 0 where it is negative."""
+    return float((hull[:, 1] - rtol * hull[:, 0]).max(initial=0.0))
 
 
 def thin(hull: Points, limit: int = MAX_VERTICES) -> Points:
-    """Drop the vertices that stand out least, until ``limit`` are left."""
+    """Drop the vertices whose loss changes decisions least, until ``limit`` are left.
+
+    Without a vertex, the decision for a tolerance with the slope of its neighbours' chord suffers most: there the
+    excess falls from the vertex' intercept to the chord's.
+    """
     while len(hull) > limit:
         (x0, y0), (x1, y1), (x2, y2) = hull[:-2].T, hull[1:-1].T, hull[2:].T
-        height = y1 - (y0 + (y2 - y0) * (x1 - x0) / (x2 - x0))
-        height[1::2] = np.inf  # never two neighbours in one round: their heights depend on each other
-        surplus = min(len(hull) - limit, len(height[::2]))
-        drop = 1 + np.argsort(height, kind="stable")[:surplus]
-        hull = np.delete(hull, drop, axis=0)
+        slope = (y2 - y0) / (x2 - x0)
+        intercept, loss = y1 - slope * x1, (y1 - y0) - slope * (x1 - x0)
+        loss = np.divide(loss, intercept, out=np.zeros_like(loss), where=intercept > 0)
+        loss[1::2] = np.inf  # never two neighbours in one round: their losses depend on each other
+        worth = np.argsort(loss, kind="stable")
+        drop = worth[: max(1, min(len(hull) - limit, len(worth) // 8))]
+        hull = np.delete(hull, drop + 1, axis=0)
     return hull
 
 
@@ -102,25 +117,25 @@ class HullBuilder:
 
     def add(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
         """Take in one block: two contiguous float64 [n] arrays of magnitudes, all finite."""
-        zero = reference == 0
-        if zero.any():
-            self._zero_error = max(self._zero_error, float(error[zero].max()))
-            error = np.where(zero, -1.0, error)
-        if self._floor is None and len(error) >= _SMALL:
+        if reference.min() < _TINY:
+            self._zero_error = max(self._zero_error, float((error * (reference < _TINY)).max()))
+        if self._floor is None and len(error) > _SMALL:
+            self._merge(reference[::61], error[::61])
             top = int(error.argmax())
-            if self._merge(np.append(reference[::61], reference[top]), np.append(error[::61], error[top])):
-                self._raise_floor()
+            self._merge(reference[top : top + 1], error[top : top + 1])
+            self._raise_floor()
         if self._floor is not None:
             above = np.flatnonzero(error > self._floor.take(reference.view(np.int64) >> _BIN_SHIFT))
             reference, error = reference[above], error[above]
-        if self._merge(reference, error) and self._floor is not None:
+        if self._merge(reference, error) and len(error) > _MANY:
             self._raise_floor()
 
     def hull(self) -> Points:
         """Return the hull of all that was added; empty when no element has an error."""
-        points = np.concatenate([[[0.0, self._zero_error]], self._hull])
-        hull = upper_hull(points)
-        return thin(hull) if hull[-1, 1] > 0 else EMPTY
+        hull = self._hull
+        if self._zero_error > 0:
+            hull = upper_hull(np.concatenate([[[0.0, self._zero_error]], hull]))
+        return thin(hull) if len(hull) and hull[-1, 1] > 0 else EMPTY
 
     def max_relative(self) -> float | None:
         """Return the largest error / reference where the reference is not zero; None when it is zero everywhere.
@@ -131,14 +146,17 @@ class HullBuilder:
 
     def _merge(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
         """Take in points that may lie above the hull; say whether any did."""
-        if len(self._hull):
-            above = error > np.interp(reference, self._hull[:, 0], self._hull[:, 1], left=-1.0)
-            reference, error = reference[above], error[above]
-        new = upper_hull(np.concatenate([self._hull, np.stack([reference, error], axis=1)]))
-        if len(error) == 0 or len(new) == 0:
+        if not len(error):
             return False
-        self._hull = new
+        new = reference >= _TINY
+        if len(self._hull):
+            new &= error > np.interp(reference, self._hull[:, 0], self._hull[:, 1], left=-1.0)
+        if not new.any():
+            return False
+        self._hull = upper_hull(np.concatenate([self._hull, np.stack([reference[new], error[new]], axis=1)]))
         return True
 
     def _raise_floor(self) -> None:
-        self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)
+        if len(self._hull):
+            self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)
+            self._floor[:2] = np.inf  # what is smaller than _TINY
