@@ -4,7 +4,9 @@ A command only parses what was written, starts a worker and prints what comes ba
 here. ``docs/command-line.md`` documents options, exit codes and JSON.
 """
 
+import io
 import os
+import signal
 import sys
 import traceback
 
@@ -12,7 +14,7 @@ import click
 
 from graphdebug import __version__
 from graphdebug.cli.compare import compare
-from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, plain
+from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain
 from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
 from graphdebug.cli.tensors import tensors
@@ -33,6 +35,11 @@ for command in (inspect, tensors, compare, serve):
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code; errors are one sentence on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the terminal cannot show is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
+    # Unwinds, so that temporary folders go and workers end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -11,6 +11,7 @@ from graphdebug.cli.console import (
     NOTHING_COMPARED,
     SOME_DIFFER,
     CommandError,
+    check_folder,
     job_folder,
     number,
     parse_pairs,
@@ -87,6 +88,7 @@ def compare(
         feeds=FeedSpec(seed, parse_pairs("--dim", dims), dataset=str(feeds.absolute()) if feeds else ""),
         tolerances=_tolerances(rtol, atol, absolute),
     )
+    check_folder(report, json_target, csv_target)
     with job_folder() as folder:
         result = run_job("graphdebug.compare.engine:compare_job", request, folder, CompareResult)
     _write_reports(result, report, json_target, csv_target)
@@ -119,7 +121,7 @@ def _write_reports(result: CompareResult, report: Path | None, json_target: str 
     if report is not None:
         from graphdebug.report.html import to_html
 
-        report.write_text(to_html(result), encoding="utf-8")
+        write_text(str(report), to_html(result))
     if json_target is not None:
         from graphdebug.report.json import to_json
 

@@ -15,8 +15,8 @@ from graphdebug.model.records import ValueType
 T = TypeVar("T")
 
 ALL_MATCH, SOME_DIFFER, COULD_NOT_RUN, NOTHING_COMPARED = 0, 1, 2, 3
-INTERRUPTED = 130
-"""128 + SIGINT, as shells report it."""
+INTERRUPTED, TERMINATED = 130, 143
+"""128 + SIGINT, 128 + SIGTERM, as shells report them."""
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -36,8 +36,6 @@ class CommandError(click.ClickException):
 def job_folder(beside: Path | None = None) -> Iterator[Path]:
     """A folder for one job, gone afterwards; ``beside`` a file, so that the result can be moved to it at once."""
     parent = None if beside is None else beside.absolute().parent
-    if parent is not None and not parent.is_dir():
-        raise CommandError(f"There is no folder {parent} to write {beside.name if beside else ''} to.")
     with tempfile.TemporaryDirectory(prefix=".graphdebug-", dir=parent) as folder:
         yield Path(folder)
 
@@ -67,13 +65,13 @@ def run_job(call: str, request: object, folder: Path, kind: type[T]) -> T:
 
 
 def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, int]:
-    """Parse ``name=4`` as given to ``option``, several times or joined by commas.
+    """Parse the ``name=4`` that were given to ``option``.
 
     Raises:
         CommandError: a text is not ``name=<length of at least 0>``, or a name is given two lengths.
     """
     pairs: dict[str, int] = {}
-    for text in (part for joined in texts for part in joined.split(",") if part):
+    for text in texts:
         name, equals, length = text.rpartition("=")
         if not equals or not name or not length.isdecimal():
             raise CommandError(f"{option} {text!r} is not NAME=LENGTH, such as {option} batch=4.")
@@ -82,12 +80,23 @@ def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, int]:
     return pairs
 
 
+def check_folder(*targets: Path | str | None) -> None:
+    """Make sure, before anything long begins, that each file to be written has a folder to be written to.
+
+    Raises:
+        CommandError: a folder is not there.
+    """
+    for target in targets:
+        if target is not None and not Path(target).absolute().parent.is_dir():
+            raise CommandError(f"There is no folder {Path(target).absolute().parent} to write {Path(target).name} to.")
+
+
 def write_text(target: str, text: str) -> None:
     """Write ``text`` to a file, or to stdout when ``target`` is ``-``."""
     if target == "-":
         click.echo(text, nl=not text.endswith("\n"))
     else:
-        Path(target).write_text(text, encoding="utf-8", newline="")
+        Path(target).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 # Words for people

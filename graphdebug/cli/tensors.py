@@ -6,6 +6,7 @@ import click
 
 from graphdebug.cli.console import (
     CommandError,
+    check_folder,
     job_folder,
     number,
     parse_pairs,
@@ -60,6 +61,7 @@ def tensors(
         tensors=names or None,
         mode="isolated" if names or everything else "plain",
     )
+    check_folder(output)
     with job_folder(beside=output) as folder:
         result = run_job("graphdebug.runtime.run:run_job", request, folder, RunResult)
         (folder / "tensors.npz").replace(output)

@@ -116,16 +116,17 @@ def endless_model(path: Path) -> None:
     onnx.save(model, path)
 
 
-def test_interrupting_ends_the_worker_and_leaves_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sent", "code", "said"), [(signal.SIGINT, 130, b"Interrupted."), (signal.SIGTERM, 143, b"")])
+def test_interrupting_ends_the_worker_and_leaves_nothing(tmp_path: Path, sent: int, code: int, said: bytes) -> None:
     endless_model(tmp_path / "endless.onnx")
     command = [*COMMAND, "tensors", "endless.onnx", "-o", "o.npz"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     workers = wait_for_busy_child(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, stderr = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert stderr.strip() == b"Interrupted."
+    assert process.returncode == code
+    assert stderr.strip() == said
     psutil.wait_procs(workers, timeout=10)
     assert not any(worker.is_running() for worker in workers)
     assert [path.name for path in tmp_path.iterdir()] == ["endless.onnx"]
@@ -169,7 +170,7 @@ def test_dim_is_checked_before_anything_runs(run: Run, samples: Path) -> None:
         done = run("tensors", samples / "mlp.onnx", "--dim", text, "-o", "o.npz")
         assert done.returncode == 2
         assert text in one_sentence(done.stderr)
-    done = run("tensors", samples / "mlp.onnx", "--dim", "batch=1,batch=2", "-o", "o.npz")
+    done = run("tensors", samples / "mlp.onnx", "--dim", "batch=1", "--dim", "batch=2", "-o", "o.npz")
     assert "two lengths" in one_sentence(done.stderr)
 
 

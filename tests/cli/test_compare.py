@@ -117,5 +117,12 @@ def test_a_report_on_stdout_is_alone_there(run: Run, samples: Path, option: str)
         assert [row["name"] for row in csv.DictReader(done.stdout.splitlines())] == ["ax", "y"]
 
 
+@pytest.mark.parametrize("option", ["--report", "--json", "--csv"])
+def test_a_missing_folder_is_noticed_before_anything_runs(run: Run, samples: Path, option: str) -> None:
+    done = run("compare", samples / "broken.onnx", *SIDES, option, "nowhere/r.out")
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+
+
 def test_two_reports_cannot_share_stdout(run: Run, samples: Path) -> None:
     assert run("compare", samples / "line.onnx", *SIDES, "--json", "-", "--csv", "-").returncode == 2
