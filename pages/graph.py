@@ -4,8 +4,8 @@ import streamlit as st
 
 from graphdebug.ui import state
 from graphdebug.ui.choice_panel import choice_panel
+from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_column
-from graphdebug.ui.navigation import page
 from graphdebug.workspace.entries import ModelEntry
 
 
@@ -21,8 +21,6 @@ def workbench(entry: ModelEntry) -> None:
 
 opened = state.current_model()
 if opened is None:
-    st.title("Graph", anchor=False)
-    st.info("No model is open.", icon=":material/account_tree:")
-    st.page_link(page("open"), label="Open a model")
+    no_model("Graph draws a model and says everything about what you choose in it.")
 else:
     workbench(opened)

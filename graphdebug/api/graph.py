@@ -21,6 +21,7 @@ from graphdebug.api.group_details import group_details
 from graphdebug.api.initializers import describe_initializer
 from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
+from graphdebug.model.external import ExternalDataError
 from graphdebug.model.records import Finding, ModelLocation
 from graphdebug.model.tensors import TensorError
 from graphdebug.view.contents import contents
@@ -194,8 +195,10 @@ def _answer(ask: Callable[[], Response]) -> Response:
         return ask()
     except NotFoundError as error:
         raise HTTPException(404, str(error)) from error
-    except TensorError as error:
+    except (TensorError, ExternalDataError) as error:
         raise HTTPException(422, str(error)) from error
+    except OSError as error:
+        raise HTTPException(404, f"A file of this model cannot be read: {error.strerror or error}.") from error
 
 
 ROUTES: list[BaseRoute] = [

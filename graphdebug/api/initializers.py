@@ -41,7 +41,7 @@ def describe_initializer(model: Model, tensor: onnx.TensorProto, at: Sequence[in
     """Read a weight of ``model``. ``at`` chooses the slice; indices outside are brought back inside.
 
     Raises:
-        TensorError: the values contradict the tensor's shape or type, or cannot be read.
+        TensorError, ExternalDataError, OSError: the values contradict shape or type, or cannot be read.
     """
     values = read_tensor(model, tensor)
     try:

@@ -8,6 +8,7 @@ import streamlit as st
 from graphdebug.api.details import NotFoundError, Value, initializer
 from graphdebug.api.initializers import Initializer, describe_initializer
 from graphdebug.model.document import Model
+from graphdebug.model.external import ExternalDataError
 from graphdebug.model.tensors import TensorError, payload_bytes
 from graphdebug.ui.plots import heat_map, histogram
 from graphdebug.ui.words import plain, size
@@ -34,7 +35,7 @@ def weight_panel(model: Model, weights: Sequence[Value], *, opened: bool = False
     value = next(value for value in weights if value.name == picked)
     try:
         _show(model, value)
-    except (TensorError, NotFoundError, OSError) as error:
+    except (TensorError, ExternalDataError, NotFoundError, OSError) as error:
         st.warning(plain(str(error)))
 
 
