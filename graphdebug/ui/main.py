@@ -10,6 +10,7 @@ from graphdebug.ui import state
 from graphdebug.ui.job_progress import sidebar_jobs
 from graphdebug.ui.navigation import available, page
 from graphdebug.ui.words import plain, plural, size
+from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
 _HERE = Path(__file__).parent
@@ -22,12 +23,15 @@ def frame() -> None:
     st.logo(str(_HERE / "logo.svg"), size="large")
     chosen = st.navigation([page(name) for name in available()])
     state.restore()
-    with st.sidebar:
-        entry = state.current_model()
-        if entry is not None:
-            _open_model(entry)
-        sidebar_jobs()
-    chosen.run()
+    try:
+        with st.sidebar:
+            entry = state.current_model()
+            if entry is not None:
+                _open_model(entry)
+            sidebar_jobs()
+        chosen.run()
+    except WorkspaceError as error:  # a full disk, a folder that cannot be written: said where the user looks
+        st.error(plain(str(error)), icon=":material/hard_drive:")
 
 
 @st.cache_resource

@@ -106,9 +106,10 @@ def _weights(summary: ModelSummary) -> None:
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
     with right:
         st.subheader("Weights by type")
-        rows = [{"type": name, "elements": count, "size": size(held)} for name, count, held in summary.bytes_by_dtype]
+        table = pd.DataFrame(summary.bytes_by_dtype, columns=["type", "elements", "size"])
+        table["size"] = table["size"].map(size)
         numbers = {"elements": st.column_config.NumberColumn(format="localized")}
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=numbers)
+        st.dataframe(table, hide_index=True, column_config=numbers)
 
 
 def _graphs(graphs: tuple[GraphInfo, ...]) -> None:
@@ -116,10 +117,10 @@ def _graphs(graphs: tuple[GraphInfo, ...]) -> None:
     if not inner:
         return
     st.subheader("Nested graphs and functions")
-    rows = [{"graph": graph.title, "nodes": graph.nodes} for graph in inner]
+    table = pd.DataFrame({"graph": [graph.title for graph in inner], "nodes": [graph.nodes for graph in inner]})
     # The key holds no state between models: a selection made in one would point into another.
     picked = st.dataframe(
-        pd.DataFrame(rows),
+        table,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

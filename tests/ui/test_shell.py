@@ -85,6 +85,16 @@ def test_a_model_that_changed_on_disk_is_pointed_out(
     assert "changed or moved" in texts(app)
 
 
+def test_a_workspace_that_cannot_be_made_is_said_in_a_sentence(
+    app: AppTest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("GRAPHDEBUG_HOME", str(tmp_path / "file" / "home"))
+    app.run()
+    assert not app.exception
+    assert "Opening the workspace at" in app.error[0].value
+
+
 def test_a_sample_opens_at_a_click(app: AppTest, workspace: Workspace) -> None:
     app.run()
     next(button for button in app.button if button.key == "sample-line.onnx").click().run()
