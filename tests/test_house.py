@@ -2,9 +2,12 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,25 @@ def test_streamlit_stays_in_the_browser_app() -> None:
     outside = [path for path in modules() if path.relative_to(PACKAGE).parts[0] != "ui"]
     guilty = [str(path.relative_to(ROOT)) for path in outside if "streamlit" in imported(path)]
     assert not guilty, f"Only graphdebug/ui may import streamlit: {', '.join(guilty)}"
+
+
+def declared(names: list[str]) -> set[str]:
+    """Return the distributions that requirement lines name, in their normal form."""
+    return {re.split(r"[<>=!~\[; ]", name, maxsplit=1)[0].lower().replace("_", "-") for name in names}
+
+
+def test_what_is_imported_is_declared_and_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = declared([*project["dependencies"], *project["optional-dependencies"]["torch"]])
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    pinned = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert all("==" in line for line in pinned)
+    assert declared(pinned) == required
+    distributions = packages_distributions()
+    top = set().union(*map(imported, [*modules(), ROOT / "app.py", *(ROOT / "pages").glob("*.py")]))
+    foreign = top - sys.stdlib_module_names - {"graphdebug", "tensorrt"}
+    missing = {name for name in foreign if not declared(distributions.get(name, [name])) & required}
+    assert not missing, f"Imported but in neither pyproject.toml nor requirements.txt: {', '.join(sorted(missing))}"
 
 
 def test_nothing_unpickles() -> None:
