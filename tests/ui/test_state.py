@@ -1,0 +1,125 @@
+"""URL and session: what is open and chosen survives page switches, and a link says it all."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from graphdebug.workspace.store import Workspace
+
+
+def run(body: Callable[[], None], **query: str) -> AppTest:
+    app = AppTest.from_function(body, default_timeout=30)
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
+def shown(app: AppTest) -> list[str]:
+    return [element.value for element in app.text]
+
+
+def query(app: AppTest) -> dict[str, str]:
+    # A parameter set by the test is kept as a string, one set by the script as a list.
+    values = {name: app.query_params[name] for name in app.query_params}
+    return {name: value if isinstance(value, str) else value[0] for name, value in values.items()}
+
+
+def read_all() -> None:
+    import streamlit as st
+
+    from graphdebug.ui import state
+
+    state.restore()
+    choice = state.choice()
+    st.text(repr((choice.graph, choice.id, choice.kind, choice.node, choice.value) if choice else None))
+    st.text(repr((state.run_id(), state.comparison_id())))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "choice"),
+    [
+        ({}, None),
+        ({"node": "12"}, ("", "n:12", "node", 12, None)),
+        ({"graph": "12.body", "node": "0"}, ("12.body", "n:0", "node", 0, None)),
+        ({"value": "x/y:0"}, ("", "v:x/y:0", "value", None, "x/y:0")),
+        ({"node": "-1"}, None),
+        ({"node": "<script>"}, None),
+    ],
+)
+def test_a_link_says_what_is_chosen(parameters: dict[str, str], choice: object) -> None:
+    app = run(read_all, model="m", **parameters)
+    assert shown(app)[0] == repr(choice)
+
+
+def test_what_a_page_switch_clears_is_put_back() -> None:
+    app = run(read_all, model="m", node="3", run="r1", comparison="c1")
+    app.query_params.clear()
+    app.run()
+    assert query(app) == {"model": "m", "node": "3", "run": "r1", "comparison": "c1"}
+    assert shown(app)[1] == "('r1', 'c1')"
+
+
+def test_going_back_to_an_address_forgets_what_came_later() -> None:
+    app = run(read_all, model="m", node="3", run="r1")
+    app.query_params.clear()
+    app.query_params["model"] = "m"
+    app.run()
+    assert shown(app) == ["None", "(None, None)"]
+
+
+def test_another_model_takes_nothing_of_the_last_one_along(workspace: Workspace) -> None:
+    def body() -> None:
+        import streamlit as st
+
+        from graphdebug.ui import state
+
+        state.restore()
+        if st.button("other"):
+            state.open_model("b")
+        st.text(repr(state.picked_tensors()))
+        state.pick("x", "y", "x")
+
+    app = run(body, model="a", node="3", run="r1")
+    assert shown(app) == ["()"]
+    app.run()
+    assert shown(app) == ["('x', 'y')"]
+    app.button[0].click().run()
+    assert query(app) == {"model": "b"}
+    assert shown(app) == ["()"]
+
+
+def test_a_group_is_chosen_in_the_session_only() -> None:
+    def body() -> None:
+        import streamlit as st
+
+        from graphdebug.ui import state
+
+        state.restore()
+        state.choose("", group="s:encoder/<b>")
+        choice = state.choice()
+        assert choice is not None
+        st.text(f"{choice.kind} {choice.id}")
+        state.choose("", node=4)
+        choice = state.choice()
+        assert choice is not None
+        st.text(f"{choice.kind} {choice.id}")
+
+    app = run(body, model="m")
+    assert shown(app) == ["group s:encoder/<b>", "node n:4"]
+    assert query(app) == {"model": "m", "node": "4"}
+
+
+def test_links_carry_what_is_open_and_escape_it() -> None:
+    def body() -> None:
+        import streamlit as st
+
+        from graphdebug.ui import state
+
+        state.restore()
+        st.text(state.link("graph", value="a&b=c d", node=None))
+
+    app = run(body, model="m", node="3")
+    assert shown(app) == ["graph?model=m&value=a%26b%3Dc+d"]
