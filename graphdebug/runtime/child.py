@@ -60,7 +60,12 @@ class Child:
     def alive(self) -> bool:
         """Return whether the process still runs."""
         with self._lock:
-            return self._code is None and os.waitid(os.P_PID, self.pid, _ENDED_BUT_NOT_REAPED | os.WNOHANG) is None
+            if self._code is not None:
+                return False
+            try:
+                return os.waitid(os.P_PID, self.pid, _ENDED_BUT_NOT_REAPED | os.WNOHANG) is None
+            except ChildProcessError:  # somebody else in this program waits for every child
+                return False
 
     def kill(self) -> None:
         """Kill the process group, unless it was reaped: until then its number cannot belong to another one."""

@@ -123,7 +123,7 @@ def _histogram(array: NDArray[Any], moments: _Moments) -> tuple[int, ...]:
 
 def _blocks(array: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield (flat position, block) in C order, as float32 where that is exact, else as float64."""
-    flat: Any = array.reshape(-1) if array.flags.c_contiguous else array.flat
+    flat = array.reshape(-1)  # copies what is not contiguous
     for start in range(0, array.size, _BLOCK):
         block = flat[start : start + _BLOCK]
         if block.dtype.kind == "c":

@@ -25,6 +25,8 @@ INDEX_MEMBER = "graphdebug.json"
 _SUFFIX = ".npy"
 _NAME_BYTES = 200
 _BLOCK = 4 << 20
+_SMALL = 1 << 30
+"""Bytes that a member can have, header included, without the format's 64-bit extension."""
 _STRING_BYTES = 256 << 20
 _HEADER_LIMIT = 1 << 16
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
@@ -70,7 +72,7 @@ class ArrayWriter:
             self._index[member] = _Entry(name, array.dtype.name if widened else "")
         info = zipfile.ZipInfo(member)
         info.external_attr = 0o644 << 16
-        with self._archive.open(info, "w", force_zip64=stored.nbytes > 1 << 30) as file:
+        with self._archive.open(info, "w", force_zip64=stored.nbytes > _SMALL) as file:
             _write_array(file, stored)
         return member, note
 
@@ -151,13 +153,18 @@ class ArrayReader:
 
     def map(self, name: str) -> NDArray[Any]:
         """Return the array as stored, memory-mapped read-only where the archive allows; see ``read`` for errors."""
+        file, member = self._files.get(name), self._members.get(name)
         try:
-            if name in self._files:
-                loaded: NDArray[Any] = np.load(self._files[name], mmap_mode="r", allow_pickle=False)
+            if file is not None:
+                loaded: NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
                 return loaded
-            return self._map_member(self._members[name])
-        except (ValueError, zipfile.BadZipFile, EOFError) as error:
+            if member is not None:
+                return self._map_member(member)
+        except OSError:
+            raise
+        except Exception as error:  # damaged headers fail in NumPy's, tokenize's, zlib's and zipfile's own ways
             raise StoreError(f"Array {name!r} in {self._path.name} cannot be read: {error}.") from error
+        raise KeyError(name)
 
     def _read_directory(self) -> None:
         try:
@@ -209,25 +216,23 @@ def _read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _write_array(file: Any, array: NDArray[Any]) -> None:
-    """Write header and elements in C order, in blocks, without a second copy of a contiguous array."""
+    """Write header and elements in C order, in blocks; what is not contiguous is copied some rows at a time."""
     npy.write_array_header_1_0(file, {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
-    if array.flags.c_contiguous:
-        if array.nbytes:
-            view = array.reshape(-1).view(np.uint8).data
-            for start in range(0, len(view), _BLOCK):
-                file.write(view[start : start + _BLOCK])
+    if not array.nbytes:
         return
-    flat = array.reshape(-1, order="C") if array.ndim == 0 else array.flat
-    step = max(1, _BLOCK // max(array.dtype.itemsize, 1))
-    for start in range(0, array.size, step):
-        file.write(np.ascontiguousarray(flat[start : start + step]).tobytes())
+    rows = array.reshape(1, -1) if array.flags.c_contiguous else array
+    step = len(rows) if array.flags.c_contiguous else max(1, _BLOCK * len(rows) // rows.nbytes)
+    for first in range(0, len(rows), step):
+        view = np.ascontiguousarray(rows[first : first + step]).reshape(-1).view(np.uint8).data
+        for start in range(0, len(view), _BLOCK):
+            file.write(view[start : start + _BLOCK])
 
 
 def _storable(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
     """Return the array in a dtype that .npy knows, and a note when that is not its own."""
     if array.dtype.hasobject or array.dtype.kind == "T":
         return _strings(array), "strings are stored with a fixed width"
-    if array.dtype.kind in "SU" or array.dtype.newbyteorder("=").isbuiltin == 1:
+    if array.dtype.type.__module__ == "numpy":
         return array, ""
     wide = np.float32 if _is_floating(array.dtype) else np.uint8 if array.dtype.name.startswith("u") else np.int8
     return array.astype(wide), f"{array.dtype.name} is stored as {np.dtype(wide).name}, exactly"
