@@ -104,7 +104,8 @@ class _Comparison:
         self._open(other)
         reference, candidate = (self.sessions[side.name] for side in self.sides)
         outputs = {*reference.outputs, *candidate.outputs}
-        pairs = pair_tensors(reference, candidate, self.sides[0].index, self.request.tensors)
+        index = self.sides[0].index or self.sides[1].index
+        pairs = pair_tensors(reference, candidate, index, self.request.tensors)
         self.total = max(1, len(pairs))
         for pair in pairs:
             if pair.reason:

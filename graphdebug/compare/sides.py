@@ -1,15 +1,16 @@
 """The two sides of a comparison made ready: models, backends, feeds, sessions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphdebug.compare.records import CompareRequest
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.records import ValueInfo
+from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Backend, Mode, Session, Value
 from graphdebug.runtime.feeds import make_feeds, suggest
+from graphdebug.runtime.file_backend import FileBackend
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.taps import model_inputs, tappable
 
@@ -23,11 +24,11 @@ class CompareError(Exception):
 
 @dataclass(frozen=True)
 class OpenSide:
-    """One side: ``name`` is ``reference`` or ``candidate``. Recorded tensors without a model get the other side's."""
+    """One side: ``name`` is ``reference`` or ``candidate``; only recorded tensors may have no model."""
 
     name: str
     backend: Backend
-    model: Model
+    model: Model | None
     plain: dict[str, Value] = field(default_factory=dict)
     """The model's outputs without taps, until they have been compared with those of the tapped run."""
 
@@ -37,12 +38,14 @@ class OpenSide:
         return self.backend.spec.name != _RECORDED
 
     @property
-    def index(self) -> GraphIndex:
+    def index(self) -> GraphIndex | None:
         """The main graph."""
-        return self.model.graphs[MAIN_GRAPH]
+        return None if self.model is None else self.model.graphs[MAIN_GRAPH]
 
     def prepare(self, mode: Mode, chosen: Sequence[str] | None = None) -> Session:
         """Make the side's session; of the ``chosen`` tensors those that its model has are exposed."""
+        if self.model is None:
+            return FileBackend(self.backend.spec).prepare(None, mode, chosen)
         taps = None if chosen is None else sorted(set(chosen).intersection(tappable(self.model)))
         return self.backend.prepare(self.model, mode, taps)
 
@@ -51,23 +54,20 @@ def open_sides(request: CompareRequest) -> tuple[OpenSide, OpenSide]:
     """Open the models (one file only once) and look the backends up.
 
     Raises:
-        CompareError: a side that runs has no model, or neither side has one.
+        CompareError: a side that runs has no model.
     """
-    backends = backend(request.reference.spec), backend(request.candidate.spec)
-    locations = request.reference.model, request.candidate.model
-    for name, side_backend, location in zip(("reference", "candidate"), backends, locations, strict=True):
-        if location is None and side_backend.spec.name != _RECORDED:
-            raise CompareError(f"The {name} has no model: name the model that {side_backend.spec} shall run.")
-    models = [None if location is None else open_model(location) for location in dict.fromkeys(locations)]
-    by_location = dict(zip(dict.fromkeys(locations), models, strict=True))
-    first, second = (by_location[location] for location in locations)
-    known = first or second
-    if known is None:
-        raise CompareError("Neither side has a model: name the model that the recorded tensors come from.")
-    return (
-        OpenSide("reference", backends[0], first or known),
-        OpenSide("candidate", backends[1], second or known),
-    )
+    opened: dict[ModelLocation, Model] = {}
+    sides = []
+    for name, side in (("reference", request.reference), ("candidate", request.candidate)):
+        found = OpenSide(name, backend(side.spec), None)
+        if side.model is not None:
+            if side.model not in opened:
+                opened[side.model] = open_model(side.model)
+            found = replace(found, model=opened[side.model])
+        elif found.runs:
+            raise CompareError(f"The {name} has no model: name the model that {side.spec} shall run.")
+        sides.append(found)
+    return sides[0], sides[1]
 
 
 def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict[str, Value]:
@@ -76,13 +76,13 @@ def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict
     Raises:
         CompareError: the two models want different inputs.
     """
-    running = [side for side in sides if side.runs]
-    if not running:
+    models = [side.model for side in sides if side.runs and side.model is not None]
+    if not models:
         return {}
-    inputs = [model_inputs(side.model) for side in running]
+    inputs = [model_inputs(model) for model in models]
     if len(inputs) == 2:
         _check_same_inputs(*inputs)
-    return make_feeds(inputs[0], request.feeds, suggest(running[0].model))
+    return make_feeds(inputs[0], request.feeds, suggest(models[0]))
 
 
 def _check_same_inputs(reference: Sequence[ValueInfo], candidate: Sequence[ValueInfo]) -> None:
