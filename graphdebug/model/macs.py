@@ -94,9 +94,9 @@ def _matrix_product(node: onnx.NodeProto, inputs: Sequence[Shape | None], output
 
 def _einsum(node: onnx.NodeProto, inputs: Sequence[Shape | None], outputs: Sequence[Shape | None]) -> int:
     """The product of all labels' lengths, for two operands without an ellipsis; for one operand, none."""
-    equation = next(entry.s.decode() for entry in node.attribute if entry.name == "equation").replace(" ", "")
+    equation = next((entry.s.decode() for entry in node.attribute if entry.name == "equation"), "").replace(" ", "")
     terms = equation.partition("->")[0].split(",")
-    if len(terms) == 1:
+    if len(terms) == 1 and equation:
         return 0
     if len(terms) != 2 or "." in equation:
         raise _UnknownShapeError

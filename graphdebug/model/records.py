@@ -104,6 +104,7 @@ class ModelSummary:
     largest: tuple[InitializerInfo, ...]
     graphs: tuple[GraphInfo, ...]
     custom_domains: tuple[str, ...]
+    """Domains of operators that neither ONNX nor a function of the model defines."""
     nodes: int
     file_bytes: int
     external_bytes: int

@@ -23,7 +23,10 @@ LARGEST_EXPANSION = 1_000_000
 """Function calls that come to more nodes than this are not followed."""
 
 _COMPLAINT = re.compile(r"\(op_type:([^,)]*)(?:, node name: ([^)]*))?\): (.*)")
-_OUR_DOING = re.compile(r"data size mismatch|parse data|raw_data|no op registered|no schema", re.IGNORECASE)
+_NO_CONFLICT = re.compile(
+    r"data size mismatch|parse data|raw_data|no op registered|no schema|expected to have type but instead is null", re.I
+)
+"""What follows from the values left out, or from an operator or value of which nothing is known."""
 _INVENTED = re.compile(r"unk__\d+")
 
 
@@ -55,6 +58,11 @@ def infer(model: Model) -> Inference:
     calls = expansion(model.graphs)
     if calls.recursive or calls.nodes > LARGEST_EXPANSION:
         bare.proto.ClearField("functions")
+    order = model.graphs[MAIN_GRAPH].order
+    if order != list(range(len(order))):
+        nodes = list(bare.proto.graph.node)
+        bare.proto.graph.ClearField("node")
+        bare.proto.graph.node.extend(nodes[position] for position in order)
     complaints: tuple[Complaint, ...] = ()
     for options in ({"strict_mode": True, "data_prop": True}, {"data_prop": True}, {}):
         try:
@@ -64,20 +72,27 @@ def infer(model: Model) -> Inference:
                 complaints = tuple(_complaints(model, bare, str(error)))
             continue
         declared = _dim_names(model.proto.graph)
-        return Inference(dict(_collect(MAIN_GRAPH, inferred.graph, declared)), complaints)
+        return Inference(dict(_collect(MAIN_GRAPH, inferred.graph, bare, declared)), complaints)
     return Inference({}, complaints)
 
 
 def _complaints(model: Model, bare: Weightless, message: str) -> Iterator[Complaint]:
     for op, tag, text in _COMPLAINT.findall(message):
+        innermost = op
         while inner := _COMPLAINT.search(text):  # a nested graph's or function's: the innermost node is the place
-            op, tag, text = inner.groups(default="")
-        if not _OUR_DOING.search(text):
+            innermost, inner_tag, text = inner.groups(default="")
+            if inner_tag:
+                op, tag = innermost, inner_tag  # without a tag it is a part of an operator that onnx writes out
+        onnx_itself = innermost == "Constant" != op
+        if not onnx_itself and not _NO_CONFLICT.search(text):
             sentence = bare.place(model, re.sub(r"\[\w+Error\] ?", "", text))[1]
             yield Complaint(bare.place(model, tag)[0], op, sentence)
 
 
-def _collect(path: str, graph: onnx.GraphProto, declared: set[str]) -> Iterator[tuple[str, dict[str, ValueType]]]:
+def _collect(
+    path: str, graph: onnx.GraphProto, bare: Weightless, declared: set[str]
+) -> Iterator[tuple[str, dict[str, ValueType]]]:
+    """Go through the types of a graph and of those nested in it."""
     types: dict[str, ValueType] = {}
     for info in (*graph.value_info, *graph.output):
         kind = value_type(info.type)
@@ -85,9 +100,10 @@ def _collect(path: str, graph: onnx.GraphProto, declared: set[str]) -> Iterator[
             types[info.name] = _without_invented(kind, declared)
     if types:
         yield path, types
-    for position, node in enumerate(graph.node):
+    for node in graph.node:
         for attribute, below in nested_graphs(node):
-            yield from _collect(child_path(path, position, attribute), below, declared)
+            position = bare.node(node.name).index
+            yield from _collect(child_path(path, position, attribute), below, bare, declared)
 
 
 def _without_invented(kind: ValueType, declared: set[str]) -> ValueType:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from graphdebug.model.document import Model, Types
 from graphdebug.model.external import ExternalDataError, plain_file
-from graphdebug.model.index import GraphIndex
+from graphdebug.model.index import GraphIndex, function_key
 from graphdebug.model.macs import counts_macs, macs
 from graphdebug.model.records import GraphInfo, InitializerInfo, ModelSummary, ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
@@ -56,7 +56,7 @@ def summarise(model: Model, types: Types) -> ModelSummary:
         macs_unknown=unknown,
         largest=tuple(sorted(initializers, key=lambda info: -info.bytes)[:LARGEST]),
         graphs=tuple(GraphInfo(index.path, index.title, len(index.nodes)) for index in graphs),
-        custom_domains=tuple(sorted({node.domain for index in graphs for node in index.nodes} - _ONNX_DOMAINS)),
+        custom_domains=_custom_domains(model, graphs),
         nodes=sum(len(index.nodes) for index in graphs),
         file_bytes=model.path.stat().st_size,
         external_bytes=sum(_external_sizes(model)),
@@ -92,6 +92,18 @@ def _macs(graphs: list[GraphIndex], types: Types, model: Model) -> tuple[int, in
             total += count or 0
             unknown += count is None
     return total, unknown
+
+
+def _custom_domains(model: Model, graphs: list[GraphIndex]) -> tuple[str, ...]:
+    """Return the domains of operators that neither ONNX nor a function of the model defines."""
+    foreign = {
+        node.domain
+        for index in graphs
+        for node in index.nodes
+        if node.domain not in _ONNX_DOMAINS
+        and function_key(node.domain, node.op_type, node.overload) not in model.functions
+    }
+    return tuple(sorted(foreign))
 
 
 def _external_sizes(model: Model) -> Iterator[int]:

@@ -39,6 +39,10 @@ class Weightless:
     emptied: tuple[onnx.TensorProto, ...]
     nodes: tuple[NodeRef, ...]
 
+    def node(self, tag: str) -> NodeRef:
+        """Return the node that carries ``tag`` as its name."""
+        return self.nodes[int(tag.strip("#"))]
+
     def place(self, model: Model, message: str) -> tuple[NodeRef | None, str]:
         """Return the first node that a message names, and the message with display names instead of tags."""
         found = [self.nodes[int(tag)] for tag in _TAG.findall(message) if int(tag) < len(self.nodes)]
