@@ -23,6 +23,8 @@ _MODES = {
     "isolated": "Every tensor of the model is exposed on both sides. All are compared; engines fuse less than usual.",
     "deployed": "Each engine optimises first; compared is what survives. Nothing of the deployed graph is changed.",
 }
+_SIDE_WIDTH = 232
+"""Pixels: two side by side where the panel is wide, one below the other where it is not."""
 _WHAT = {"model": "This model", "other": "Another model", "run": "Saved run"}
 
 
@@ -51,9 +53,10 @@ def compare_setup(entry: ModelEntry) -> None:
             st.button(label, key=f"preset:{label}", on_click=_preset, args=sides)
     asked = []
     starts = (("Reference", reference), ("Candidate", candidate))
-    for column, (title, start) in zip(st.columns(2, gap="small"), starts, strict=True):
-        with column:
-            asked.append(_side(entry, title, start, f"compare:{generation}:{title}"))
+    with st.container(horizontal=True, gap="small"):
+        for title, start in starts:
+            with st.container(width=_SIDE_WIDTH):
+                asked.append(_side(entry, title, start, f"compare:{generation}:{title}"))
     mode = st.radio("Mode", list(_MODES), captions=list(_MODES.values()), format_func=_mode_title, key="compare:mode")
     feeds = _feeds(entry, asked)
     first, second = (_to_side(entry, side) for side in asked)

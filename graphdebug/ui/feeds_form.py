@@ -14,7 +14,16 @@ from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.store import Workspace
 
 _SHOWN_AT_ONCE = 6
-_KINDS = {"random": "Random", "constant": "Constant", "ramp": "Ramp", "file": "File", "image": "Image"}
+_KINDS = {
+    "normal": "Normal",
+    "uniform": "Uniform",
+    "random": "Random",
+    "constant": "Constant",
+    "ramp": "Ramp",
+    "file": "File",
+    "image": "Image",
+}
+"""What the form offers; ``normal`` and ``uniform`` are the two ways in which floats are random."""
 _IMAGENET: tuple[tuple[float, ...], tuple[float, ...]] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
@@ -103,15 +112,20 @@ def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, key: str)
         left.markdown(
             f"**{plain(value.name)}**  \n:small[:gray[{plain(dtype(value.type))} {plain(shape(value.type))}]]"
         )
+        offered = _offered(value)
+        before = default.distribution if default.kind == "random" and "normal" in offered else default.kind
         kind = right.selectbox(
             f"How {plain(value.name)} is fed",
-            list(_KINDS),
-            index=list(_KINDS).index(default.kind),
+            offered,
+            index=offered.index(before) if before in offered else 0,
             format_func=_KINDS.__getitem__,
             label_visibility="collapsed",
             key=f"{key}:kind",
         )
-        feed = replace(default, kind=kind) if kind == default.kind else InputFeed(kind=kind)
+        feed = default if kind == before else InputFeed()
+        if kind in ("normal", "uniform"):
+            return _random(value, replace(feed, kind="random", distribution=kind), key)
+        feed = replace(feed, kind=kind)
         if kind == "random":
             return _random(value, feed, key)
         if kind == "constant":
@@ -126,31 +140,30 @@ def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, key: str)
         return _image(workspace, feed, key)
 
 
+def _offered(value: ValueInfo) -> list[str]:
+    is_float = "float" in value.type.dtype or value.type.dtype == "double"
+    left_out = {"random"} if is_float else {"normal", "uniform", "image"}
+    return [kind for kind in _KINDS if kind not in left_out]
+
+
 def _random(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
     if value.type.dtype in ("bool", "string"):
         return feed
-    is_float = "float" in value.type.dtype or value.type.dtype == "double"
-    distribution = feed.distribution
-    columns = st.columns(3 if is_float else 2, vertical_alignment="bottom")
-    if is_float:
-        options = ["normal", "uniform"]
-        distribution = columns[0].selectbox(
-            "Distribution", options, index=options.index(feed.distribution), key=f"{key}:distribution"
-        )
-    normal = is_float and distribution == "normal"
-    labels = ("Mean", "Standard deviation") if normal else ("From", "Below")
-    hints = ("0", "1") if normal else ("0", "1") if is_float else ("automatic", "automatic")
+    floats = "normal" in _offered(value)
+    normal = floats and feed.distribution == "normal"
+    labels = ("Mean", "Deviation") if normal else ("From", "Below")
+    hints = ("0", "1") if floats else ("automatic", "automatic")
     low, high = (
         column.number_input(
             label,
             value=start,
             placeholder=hint,
-            format="%g" if is_float else "%.0f",
-            key=f"{key}:{distribution}:{label}",
+            format="%g" if floats else "%.0f",
+            key=f"{key}:{feed.distribution}:{label}",
         )
-        for column, label, hint, start in zip(columns[-2:], labels, hints, (feed.low, feed.high), strict=True)
+        for column, label, hint, start in zip(st.columns(2), labels, hints, (feed.low, feed.high), strict=True)
     )
-    return replace(feed, distribution=distribution, low=low, high=high)
+    return replace(feed, low=low, high=high)
 
 
 def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:

@@ -15,7 +15,7 @@ from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
 _JOB = "graphdebug.runtime.run:run_job"
-_WHAT = {"picked": "Picked tensors", "outputs": "Outputs", "all": "Everything"}
+_WHAT = {"picked": "Picked", "outputs": "Outputs", "all": "All"}
 _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
     "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",

@@ -1,19 +1,18 @@
-"""The table in which tolerances by dtype are changed."""
+"""The form in which tolerances by dtype are changed."""
 
-from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Mapping, Sequence
 
-import pandas as pd
 import streamlit as st
 
 from graphdebug.compare.records import Row, Tolerance
 from graphdebug.compare.tolerance import tolerance_for
 
-_NUMBER = r"^(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?$"
+_NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?")
 
 
 def tolerance_form(rows: Sequence[Row], overrides: Mapping[str, Tolerance], key: str) -> dict[str, Tolerance]:
-    """Show one line for each dtype that was compared and return the tolerances that are not the defaults.
+    """Show one line for each dtype that was compared; return ``overrides`` with what was changed.
 
     ``overrides`` are what the comparison ran with.
     """
@@ -21,38 +20,18 @@ def tolerance_form(rows: Sequence[Row], overrides: Mapping[str, Tolerance], key:
     if not dtypes:
         st.caption("No tensor has numbers to compare.")
         return dict(overrides)
-    start = {dtype: tolerance_for(dtype, dtype, overrides) for dtype in dtypes}
-    table = pd.DataFrame(
-        {
-            "dtype": dtypes,
-            "rtol": [f"{start[dtype].rtol:g}" for dtype in dtypes],
-            "atol": [f"{start[dtype].atol:g}" for dtype in dtypes],
-            "absolute": [start[dtype].absolute for dtype in dtypes],
-        }
+    st.caption(
+        "An element may be off by rtol × its reference plus atol × the root mean square of the reference tensor. "
+        "Statuses follow at once and exactly, nothing is run again; shares outside become estimates."
     )
-    edited = st.data_editor(
-        table,
-        hide_index=True,
-        disabled=["dtype"],
-        key=key,
-        column_config={
-            "dtype": st.column_config.TextColumn(
-                "dtype", help="Between two dtypes, the coarser one's tolerance decides."
-            ),
-            "rtol": _number("rtol", "Allowed error relative to each reference element."),
-            "atol": _number("atol", "Allowed error relative to the reference tensor's root mean square."),
-            "absolute": st.column_config.CheckboxColumn(
-                "absolute atol", help="Take atol as it is, as numpy.allclose does."
-            ),
-        },
-    )
-    st.caption("Statuses follow at once and exactly; nothing is run again. Shares outside become estimates.")
     changed = dict(overrides)
-    for line in edited.to_dict("records"):
-        name = str(line["dtype"])
-        asked = _tolerance(line, start[name])
-        if asked != start[name]:
-            changed[name] = asked
+    for dtype in dtypes:
+        before = tolerance_for(dtype, dtype, overrides)
+        asked = _ask(dtype, before, f"{key}:{dtype}")
+        if asked != before:
+            changed[dtype] = asked
+    if len(dtypes) > 1:
+        st.caption("Where the dtypes of the two sides differ, the coarser one decides.")
     return changed
 
 
@@ -63,15 +42,21 @@ def _compared(rows: Sequence[Row]) -> list[str]:
     return sorted(set(dtypes), key=lambda dtype: (-dtypes.count(dtype), dtype))
 
 
-def _number(label: str, help_text: str) -> Any:
-    # Text, because the number cell takes no exponent: nobody writes 1e-6 out.
-    return st.column_config.TextColumn(label, help=help_text, required=True, validate=_NUMBER)
+def _ask(dtype: str, before: Tolerance, key: str) -> Tolerance:
+    with st.container(border=True, gap="small"):
+        left, right = st.columns(2)
+        rtol = _number(left, f"rtol for {dtype}", before.rtol, f"{key}:rtol")
+        atol = _number(right, f"atol for {dtype}", before.atol, f"{key}:atol")
+        absolute = st.checkbox("atol as it is, as numpy.allclose takes it", before.absolute, key=f"{key}:absolute")
+    return Tolerance(rtol, atol, absolute)
 
 
-def _tolerance(line: Mapping[Hashable, Any], otherwise: Tolerance) -> Tolerance:
-    """Return the tolerance of an edited line; a cell that still says what it said at first counts as unchanged."""
-    rtol, atol = (
-        before if line[name] == f"{before:g}" else float(line[name])
-        for name, before in (("rtol", otherwise.rtol), ("atol", otherwise.atol))
-    )
-    return Tolerance(rtol, atol, bool(line["absolute"]))
+def _number(place: "st.delta_generator.DeltaGenerator", label: str, before: float, key: str) -> float:
+    """Ask for a number as text: a number field hides 1e-6. What is no number counts as unchanged."""
+    said = place.text_input(label, f"{before:g}", key=key).strip()
+    if said == f"{before:g}":
+        return before
+    if not _NUMBER.fullmatch(said):
+        place.caption(":red[Write a number such as 1e-4.]")
+        return before
+    return float(said)
