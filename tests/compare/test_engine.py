@@ -1,6 +1,5 @@
 """Whole comparisons on ONNX Runtime and the reference evaluator: small models, real sessions."""
 
-import faulty_models
 import msgspec
 import numpy as np
 import onnx
@@ -12,6 +11,7 @@ from graphdebug.compare.records import CompareRequest, Row, Side, Status, Tolera
 from graphdebug.compare.sides import CompareError
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec, InputFeed
+from tests.compare import faulty_models
 
 OFF, ALL = "onnxruntime:opt=disable", "onnxruntime:opt=all"
 

@@ -9,9 +9,9 @@ import onnx
 import onnx.backend.test
 import pytest
 from onnx.backend.test.case.node import collect_testcases
-from small_models import model_proto
 
 from graphdebug.model.document import Model, open_model
+from tests.model.small_models import model_proto
 
 
 @pytest.fixture(scope="session")

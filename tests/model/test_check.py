@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.check import KEPT_PER_CODE, findings
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import Finding, Severity
 from graphdebug.model.shapes import infer
+from tests.model.small_models import floats, model_proto
 
 ERROR, WARNING, INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 

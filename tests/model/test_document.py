@@ -11,12 +11,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import Model, NotAModel, open_model
 from graphdebug.model.records import ModelLocation, ValueInfo, ValueType
 from graphdebug.model.save import save
 from graphdebug.model.wire import header, strip
+from tests.model.small_models import floats, model_proto
 
 
 def zipped() -> bytes:

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import Model
 from graphdebug.model.index import CALLED_FUNCTION, Graphs, index_graph
 from graphdebug.model.refs import child_path, function_path, parent_path
+from tests.model.small_models import floats, model_proto
 
 
 def relu(source: str, target: str, **options: str) -> onnx.NodeProto:

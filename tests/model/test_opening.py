@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import NotAModel, open_model
 from graphdebug.model.opening import open_job
 from graphdebug.model.records import ModelLocation, ModelRecord, OpenRequest, Severity, ValueType
 from graphdebug.model.tensors import read_tensor
+from tests.model.small_models import floats, model_proto
 
 
 def network() -> onnx.ModelProto:

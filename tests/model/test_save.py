@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.save import external_files, save
 from graphdebug.model.tensors import read_tensor
+from tests.model.small_models import floats, model_proto
 
 
 def weighted() -> onnx.ModelProto:

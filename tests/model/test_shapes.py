@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ValueType
 from graphdebug.model.shapes import infer, infer_types
 from graphdebug.model.value_types import value_type
+from tests.model.small_models import floats, model_proto
 
 Opened = Callable[..., Model]
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
-from small_models import model_proto
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.tensors import TensorError, initializer_info, read_tensor
 from graphdebug.model.value_types import dtype_name, dtype_number, stored_bytes
 from graphdebug.model.walk import stored_tensors
+from tests.model.small_models import model_proto
 
 ELEMENT_TYPES = [number for name, number in onnx.TensorProto.DataType.items() if name not in ("UNDEFINED", "STRING")]
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
-from small_models import floats, model_proto
 
 from graphdebug.model.document import Model, open_model, parse_model
 from graphdebug.model.save import restore
 from graphdebug.model.wire import NotAModel, Span, read_varint, strip
+from tests.model.small_models import floats, model_proto
 
 
 def restored(path: Path, threshold: int) -> tuple[bytes, int]:

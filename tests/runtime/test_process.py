@@ -10,13 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-import small_models as models
 
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.child import Spares
 from graphdebug.runtime.events import Limits, WorkerError
 from graphdebug.runtime.process import Worker, run_in_worker, start
 from graphdebug.runtime.requests import FeedSpec, InputFeed, RunRequest, RunResult
+from tests.runtime import small_models as models
 
 RUN = "graphdebug.runtime.run:run_job"
 GIB = 1 << 30
