@@ -167,7 +167,7 @@ def _reshape(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
 
 
 def _axis(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
-    parts = [f"axis {attributes['axis'].i}"] if "axis" in attributes else []
+    parts = [f"axis {number(attributes['axis'].i)}"] if "axis" in attributes else []
     if node.op_type == "Gather" and (index := chips.scalar(node, 1)):
         parts.append(f"[{index}]")
     if node.op_type == "Gather" and len(table := chips.dims(node, 0)) == 2:

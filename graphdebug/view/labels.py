@@ -30,7 +30,7 @@ _OPS = {
     "normalization": "BatchNormalization InstanceNormalization LayerNormalization GroupNormalization LRN "
     "LpNormalization MeanVarianceNormalization RMSNormalization Dropout",
     "activation": "Relu LeakyRelu PRelu Elu Selu Celu Gelu Sigmoid HardSigmoid HardSwish Swish Mish Tanh Softmax "
-    "LogSoftmax Hardmax Softplus Softsign Shrink ThresholdedRelu Clip",
+    "LogSoftmax Hardmax Softplus Softsign Shrink ThresholdedRelu Clip SwiGLU",
     "pooling": "MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool GlobalLpPool MaxUnpool MaxRoiPool RoiAlign",
     "elementwise": "Add Sub Mul Div Pow Sqrt Exp Log Erf Abs Neg Reciprocal Floor Ceil Round Sign Sin Cos Tan Asin "
     "Acos Atan Sinh Cosh Asinh Acosh Atanh Min Max Mean Sum Mod And Or Not Xor Equal Greater Less GreaterOrEqual "
