@@ -34,7 +34,10 @@ def results_list(jobs: list[JobEntry]) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         key="reports-table",
-        column_config={"result": st.column_config.TextColumn(width="large")},
+        column_config={
+            "title": st.column_config.TextColumn(width="medium"),
+            "result": st.column_config.TextColumn(width="large"),
+        },
     )
     chosen = [shown[row] for row in picked.selection.rows if row < len(shown)]
     if not chosen:
@@ -69,10 +72,10 @@ def _table(jobs: list[JobEntry], names: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "kind": [_KINDS.get(job.kind, job.kind) for job in jobs],
-            "title": [job.title for job in jobs],
-            "model": [names.get(job.model_id or "", "–") for job in jobs],
             "state": [_STATES[job.state] for job in jobs],
+            "title": [job.title for job in jobs],
             "result": [verdict(job) for job in jobs],
+            "model": [names.get(job.model_id or "", "–") for job in jobs],
             "when": [ago(job.created) for job in jobs],
             "size": [size(job.bytes) for job in jobs],
         }
