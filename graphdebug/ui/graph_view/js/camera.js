@@ -35,9 +35,12 @@ export function opening(rect, entry, width, height, down) {
   if (whole.k >= READABLE) return whole;
   const across = down ? (width - 2 * MARGIN) / rect.w : (height - TOP - MARGIN) / rect.h;
   const k = clamp(across, READABLE, 1);
+  const fits = across >= k;
+  const x = fits ? rect.x + rect.w / 2 : entry.x;
+  const y = fits ? rect.y + rect.h / 2 : entry.y;
   return down
-    ? { k, tx: width / 2 - entry.x * k, ty: TOP - rect.y * k }
-    : { k, tx: MARGIN - rect.x * k, ty: (height + TOP) / 2 - entry.y * k };
+    ? { k, tx: width / 2 - x * k, ty: TOP - rect.y * k }
+    : { k, tx: MARGIN - rect.x * k, ty: (height + TOP) / 2 - y * k };
 }
 
 /** Bring a rectangle to the middle, at a zoom at which it can be read. */

@@ -131,7 +131,7 @@ function paintNode(ctx, scene, box, rect, theme, shade, k) {
   ctx.fillRect(rect.x, rect.y, 4, rect.h);
   ctx.restore();
   const opens = scene.meta.children?.[scene.idOf(box)];
-  paintLines(ctx, scene, box, rect, theme, k, 2, opens ? 18 : 0);
+  paintLines(ctx, scene, box, rect, { ...theme, muted: shade.line ?? theme.muted }, k, opens ? 18 : 0);
   if (opens && k > Detail.OP) paintOpens(ctx, rect, shade.strip);
 }
 
@@ -148,7 +148,7 @@ function paintGroup(ctx, scene, box, rect, theme, shade, k) {
   const count = counted(scene.count[box], "node");
   const title = scene.text(scene.label[box]) || scene.text(scene.op[box]);
   const extra = scene.text(scene.chips[box]) || (scene.label[box] >= 0 ? scene.text(scene.op[box]) : "");
-  write(ctx, front, theme, k, 0, 20, title, extra ? `${extra} · ${count}` : count, "");
+  write(ctx, front, { ...theme, muted: shade?.line ?? theme.muted }, k, 0, 20, title, extra ? `${extra} · ${count}` : count, "");
 }
 
 function paintTerminal(ctx, scene, box, rect, theme, isInput, k) {
@@ -173,11 +173,11 @@ function paintStub(ctx, scene, box, rect, theme, k) {
   ctx.fillText(cut(ctx, text, rect.w - 12), rect.x + rect.w / 2, rect.y + rect.h / 2 + 0.5);
 }
 
-function paintLines(ctx, scene, box, rect, theme, k, left, right) {
+function paintLines(ctx, scene, box, rect, theme, k, right) {
   if (k < Detail.OP) return;
   const label = k > Detail.ALL ? scene.text(scene.label[box]) : "";
   const chips = k > Detail.ALL ? scene.text(scene.chips[box]) : "";
-  write(ctx, rect, theme, k, left, right, scene.text(scene.op[box]), label, chips);
+  write(ctx, rect, theme, k, 2, right, scene.text(scene.op[box]), label, chips);
 }
 
 /** Title, a muted line and chips, centred; a title alone grows while the view is small, so that it stays readable. */

@@ -1,6 +1,7 @@
 /** Draws edges: one path for all plain ones, then those of the choice, then labels. */
-import { middle, trace } from "./routes.js";
 import { cut } from "./lettering.js";
+import { middles, trace } from "./routes.js";
+import { Kind } from "./scene.js";
 
 /** More edges than this at once are drawn without curves, and while moving they are thinned out. */
 const MANY = 2500;
@@ -47,29 +48,45 @@ export function paintChosenEdges(ctx, scene, chosen, theme, k) {
   }
 }
 
-/** Write types on edges, once for each value that leaves a box, where there is room. */
+/** Write types on edges, once for each value that leaves a box, where there is room between boxes and other labels. */
 export function paintEdgeLabels(ctx, scene, edges, theme, k) {
   if (k < LABEL_FROM) return;
   ctx.font = `500 9.5px ${theme.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const written = new Set();
+  const taken = [];
   for (const edge of edges) {
     const label = scene.text(scene.edgeLabel[edge]);
     const key = `${scene.ends[2 * edge]}\u0000${label}`;
     if (!label || written.has(key)) continue;
-    written.add(key);
     const text = cut(ctx, label, 150);
-    const { x, y, room } = middle(scene, edge);
-    const half = ctx.measureText(text).width / 2 + 3;
-    if (!scene.down && room < 2 * half) continue;
+    const place = placeFor(scene, edge, ctx.measureText(text).width + 6, taken);
+    if (!place) continue;
+    written.add(key);
+    taken.push(place);
     ctx.globalAlpha = 0.88;
     ctx.fillStyle = theme.background;
-    ctx.fillRect(x - half, y - 7, 2 * half, 14);
+    ctx.fillRect(place.x, place.y, place.w, place.h);
     ctx.globalAlpha = 1;
     ctx.fillStyle = theme.muted;
-    ctx.fillText(text, x, y + 0.5);
+    ctx.fillText(text, place.x + place.w / 2, place.y + place.h / 2 + 0.5);
   }
+}
+
+/** The first place along an edge where a label of this width covers no box and no other label; undefined: none. */
+function placeFor(scene, edge, width, taken) {
+  for (const { x, y, run } of middles(scene, edge)) {
+    const place = { x: x - width / 2, y: y - 7, w: width, h: 14 };
+    if (!scene.down && run < width) continue;
+    if (taken.some((other) => overlaps(place, other))) continue;
+    if (scene.boxesIn(place).every((box) => scene.kind[box] === Kind.FRAME)) return place;
+  }
+  return undefined;
+}
+
+function overlaps(a, b) {
+  return a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
 }
 
 function strokeAll(ctx, scene, edges, width, curved) {

@@ -55,10 +55,9 @@ export function paint(ctx, scene, camera, size, theme, look) {
 
 function paintLeaves(ctx, scene, leaves, rectOf, theme, look, k) {
   const overlaid = look.shades.size > 0;
-  const neutral = overlaid ? theme.tint(theme.neutral) : null;
   const shadeOf = (box) => {
     if (!overlaid) return null;
-    return look.shades.get(scene.idOf(box)) ?? (scene.kind[box] <= Kind.GROUP ? neutral : null);
+    return look.shades.get(scene.idOf(box)) ?? (scene.kind[box] <= Kind.GROUP ? theme.neutral : null);
   };
   if (k < Detail.SHAPE) {
     paintFar(ctx, scene, leaves, theme, shadeOf);

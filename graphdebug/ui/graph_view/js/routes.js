@@ -42,17 +42,17 @@ export function distance(scene, edge, x, y) {
   return best;
 }
 
-/** The point half way along an edge's route, where its label goes, and how far the route runs there from left to right. */
-export function middle(scene, edge) {
-  const first = scene.start[edge];
-  const last = scene.start[edge + 1] - 1;
-  const p = first + Math.floor((last - first) / 2);
-  const q = Math.min(p + 1, last);
-  return {
-    x: (scene.points[2 * p] + scene.points[2 * q]) / 2,
-    y: (scene.points[2 * p + 1] + scene.points[2 * q + 1]) / 2,
-    room: Math.abs(scene.points[2 * q] - scene.points[2 * p]),
-  };
+/**
+ * Points where an edge's label may go, best first: the middles of the route's parts, from the longest down.
+ * `run` is how far a part runs from left to right.
+ */
+export function middles(scene, edge) {
+  const parts = [];
+  for (let p = scene.start[edge]; p < scene.start[edge + 1] - 1; p++) {
+    const [x0, y0, x1, y1] = scene.points.subarray(2 * p, 2 * p + 4);
+    parts.push({ x: (x0 + x1) / 2, y: (y0 + y1) / 2, run: Math.abs(x1 - x0), length: Math.hypot(x1 - x0, y1 - y0) });
+  }
+  return parts.sort((a, b) => b.length - a.length);
 }
 
 function isStraight(x0, y0, x1, y1) {

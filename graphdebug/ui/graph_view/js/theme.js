@@ -59,13 +59,18 @@ export function readTheme(host, categories) {
     frameBorder: css(mix(background, dark ? text : accent, 0.28)),
     groupFill: css(mix(surface, dark ? text : accent, 0.09)),
     groupBack: css(mix(surface, dark ? text : accent, 0.17)),
-    neutral: css(mix(surface, text, 0.1)),
+    neutral: {
+      strip: css(mix(background, text, 0.3)),
+      fill: css(surface),
+      border: css(mix(background, text, 0.22)),
+      far: css(mix(background, text, 0.16)),
+    },
     categories: categories.map((name, i) => shades(rgb(HUES[name] ?? SPARE[i % SPARE.length]), surface, background, dark)),
-    tint: (color) => shades(rgb(color), surface, background, dark, 0.42),
+    tint: (color) => ({ ...shades(rgb(color), surface, background, dark, 0.42), line: css(text) }),
   };
 }
 
-/** The four shades in which one hue is used: strip, body, border, and the block seen from afar. */
+/** The shades in which one hue is used: strip, body, border, and the block seen from afar. */
 function shades(hue, surface, background, dark, share = dark ? 0.2 : 0.1) {
   const strip = dark ? mix(hue, [255, 255, 255], 0.22) : hue;
   return {
