@@ -39,14 +39,14 @@ class Model:
     """Where `inferred` is read from when first needed, if it was not given."""
 
     @cached_property
-    def graphs(self) -> Mapping[str, GraphIndex]:
+    def graphs(self) -> Graphs:
         """Every graph of the model by its path (refs.py), indexed when first asked for."""
         return Graphs(self.proto)
 
-    @cached_property
+    @property
     def functions(self) -> Mapping[tuple[str, str, str], str]:
         """(domain, name, overload) → graph path of each model-local function's body."""
-        return Graphs(self.proto).functions
+        return self.graphs.functions
 
     @cached_property
     def types(self) -> Types:
@@ -58,7 +58,9 @@ class Model:
 
     def with_types(self, inferred: Types) -> "Model":
         """Return the same model with these inferred types."""
-        return replace(self, inferred=inferred)
+        known = replace(self, inferred=inferred)
+        known.__dict__["graphs"] = self.graphs  # the same protobuf: no need to index it again
+        return known
 
 
 class _KnownTypes(Mapping[str, Mapping[str, ValueType]]):

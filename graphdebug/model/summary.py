@@ -1,7 +1,7 @@
 """What one sees of a model at once."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from graphdebug.model.document import Model, Types
 from graphdebug.model.external import ExternalDataError, plain_file
@@ -25,13 +25,13 @@ def summarise(model: Model, types: Types) -> ModelSummary:
     proto = model.proto
     graphs = [model.graphs[path] for path in model.graphs]
     main = model.graphs[MAIN_GRAPH]
-    known = model.with_types(types).types[MAIN_GRAPH]
+    known = {**model.types[MAIN_GRAPH], **types.get(MAIN_GRAPH, {})}
     initializers = [info for index in graphs for info in _initializers(model, index)]
     by_dtype: dict[str, tuple[int, int]] = {}
     for info in initializers:
         elements, size = by_dtype.get(info.type.dtype, (0, 0))
         by_dtype[info.type.dtype] = elements + _elements(info.type), size + info.bytes
-    total, unknown = _macs(graphs, types, model)
+    total, unknown = _macs(graphs, known)
     ops = Counter(
         f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
         for index in graphs
@@ -77,13 +77,12 @@ def _elements(type_: ValueType) -> int:
     return elements if elements <= _LIMIT else 0
 
 
-def _macs(graphs: list[GraphIndex], types: Types, model: Model) -> tuple[int, int]:
+def _macs(graphs: list[GraphIndex], known: Mapping[str, ValueType]) -> tuple[int, int]:
     """Return the multiply-accumulates of the main graph, and how many nodes that have some could not be counted.
 
     How often a nested graph runs and which shapes a function's body sees is not in the file: their nodes are unknown.
     """
     total = unknown = 0
-    known = model.with_types(types).types[MAIN_GRAPH]
     for index in graphs:
         for node in index.nodes:
             if not counts_macs(node):

@@ -40,23 +40,30 @@ def _in_graph(path: str, graph: onnx.GraphProto) -> Iterator[StoredTensor]:
 
 def _in_nodes(path: str, nodes: Iterator[onnx.NodeProto]) -> Iterator[StoredTensor]:
     for position, node in enumerate(nodes):
-        for tensor in _in_attributes(node):
-            yield StoredTensor(path, position, tensor)
-        for attribute, graph in nested_graphs(node):
-            yield from _in_graph(child_path(path, position, attribute), graph)
+        if all(attribute.type in _PLAIN for attribute in node.attribute):
+            continue
+        for attribute in node.attribute:
+            for tensor in _in_attribute(attribute):
+                yield StoredTensor(path, position, tensor)
+        for name, graph in nested_graphs(node):
+            yield from _in_graph(child_path(path, position, name), graph)
 
 
-def _in_attributes(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
-    """Go through a node's own tensors. Before IR version 2 attributes have no type, so what is set counts."""
-    kinds = onnx.AttributeProto
-    for attribute in node.attribute:
-        kind = attribute.type
-        if kind == kinds.TENSOR or (kind == kinds.UNDEFINED and attribute.HasField("t")):
-            yield attribute.t
-        elif kind == kinds.TENSORS:
-            yield from attribute.tensors
-        elif kind == kinds.SPARSE_TENSOR:
-            yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
-        elif kind == kinds.SPARSE_TENSORS:
-            for sparse in attribute.sparse_tensors:
-                yield from (sparse.values, sparse.indices)
+def _in_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:
+    """Go through an attribute's own tensors. Before IR version 2 attributes have no type, so what is set counts."""
+    kind = attribute.type
+    if kind == _KINDS.TENSOR or (kind == _KINDS.UNDEFINED and attribute.HasField("t")):
+        yield attribute.t
+    elif kind == _KINDS.TENSORS:
+        yield from attribute.tensors
+    elif kind == _KINDS.SPARSE_TENSOR:
+        yield from (attribute.sparse_tensor.values, attribute.sparse_tensor.indices)
+    elif kind == _KINDS.SPARSE_TENSORS:
+        for sparse in attribute.sparse_tensors:
+            yield from (sparse.values, sparse.indices)
+
+
+_KINDS = onnx.AttributeProto
+_PLAIN = frozenset(
+    (_KINDS.INT, _KINDS.INTS, _KINDS.FLOAT, _KINDS.FLOATS, _KINDS.STRING, _KINDS.STRINGS)
+)  # nearly all attributes: looked at in one go, since models have hundreds of thousands

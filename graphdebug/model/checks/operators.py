@@ -83,9 +83,10 @@ def operator_findings(model: Model, path: str, index: GraphIndex) -> Iterator[Fi
         domain = _domain(node.domain)
         version = versions.get(domain)
         place: dict[str, Any] = {"graph": path, "node": position}
-        whose = f"{shown(index.names[position])} ({node.op_type})"
         if version is None:
-            sentence = f"{whose} is of {_title(domain)}, whose operator set the model does not import."
+            sentence = (
+                f"{_whose(index, position)} is of {_title(domain)}, whose operator set the model does not import."
+            )
             yield Finding(Severity.ERROR, "domain-not-imported", sentence, **place)
         if _newest(domain) is None:
             counts = custom.setdefault(domain, {})
@@ -93,11 +94,11 @@ def operator_findings(model: Model, path: str, index: GraphIndex) -> Iterator[Fi
             continue
         operator = _operator(domain, node.op_type, version or 1)
         if operator is not None:
-            yield from _against(operator, node, whose, place)
+            for code, objection in _against(operator, node):
+                yield Finding(Severity.ERROR, code, f"{_whose(index, position)} {objection}", **place)
         elif version is not None and version <= (_newest(domain) or 0):
-            yield Finding(
-                Severity.ERROR, "unknown-op", f"{whose}: {_why_unknown(domain, node.op_type, version)}", **place
-            )
+            sentence = f"{_whose(index, position)}: {_why_unknown(domain, node.op_type, version)}"
+            yield Finding(Severity.ERROR, "unknown-op", sentence, **place)
     for domain, counts in custom.items():
         sentence = (
             f"{sum(counts.values()):,} node(s) are of {_title(domain)}, unknown to ONNX itself: {listed(counts)}."
@@ -105,10 +106,10 @@ def operator_findings(model: Model, path: str, index: GraphIndex) -> Iterator[Fi
         yield Finding(Severity.INFO, "custom-op", sentence, path)
 
 
-def _against(operator: _Operator, node: onnx.NodeProto, whose: str, place: dict[str, Any]) -> Iterator[Finding]:
-    """Hold a node against its schema."""
+def _against(operator: _Operator, node: onnx.NodeProto) -> Iterator[tuple[str, str]]:
+    """Hold a node against its schema: codes, and what is to be said of the node."""
     if operator.deprecated:
-        yield Finding(Severity.ERROR, "deprecated-op", f"{whose} was removed from this operator set.", **place)
+        yield "deprecated-op", "was removed from this operator set."
         return
     for what, names, (least, most) in (
         ("input", node.input, operator.inputs),
@@ -117,30 +118,28 @@ def _against(operator: _Operator, node: onnx.NodeProto, whose: str, place: dict[
         count = len(names)
         if not least <= count <= most:
             limit = f"{least}" if least == most else f"at least {least}" if count < least else f"at most {most}"
-            sentence = f"{whose} has {count} {what}(s), but must have {limit}."
-            yield Finding(Severity.ERROR, f"{what}-count", sentence, **place)
+            yield f"{what}-count", f"has {count} {what}(s), but must have {limit}."
     for slot, name in enumerate(node.input):
         if not name and slot in operator.required:
-            yield Finding(Severity.ERROR, "missing-input", f"Input {slot} of {whose} may not be left out.", **place)
+            yield "missing-input", f"has no input {slot}, which may not be left out."
     given: set[str] = set()
     for attribute in node.attribute:
         name = attribute.name
         if name in given:
-            sentence = f"{whose} has the attribute {shown(name)} twice."
-            yield Finding(Severity.ERROR, "duplicate-attribute", sentence, **place)
+            yield "duplicate-attribute", f"has the attribute {shown(name)} twice."
         given.add(name)
         wanted = operator.attributes.get(name)
         if wanted is None:
-            sentence = f"{whose} has an attribute {shown(name)} that the operator does not know."
-            yield Finding(Severity.ERROR, "unknown-attribute", sentence, **place)
+            yield "unknown-attribute", f"has an attribute {shown(name)} that the operator does not know."
         elif attribute.type not in (wanted, _ANY):
-            sentence = (
-                f"The attribute {shown(name)} of {whose} is {_kind(attribute.type)}, but must be {_kind(wanted)}."
-            )
-            yield Finding(Severity.ERROR, "attribute-type", sentence, **place)
+            kinds = f"{_kind(attribute.type)}, but must be {_kind(wanted)}"
+            yield "attribute-type", f"has an attribute {shown(name)} that is {kinds}."
     for name in sorted(operator.mandatory - given):
-        sentence = f"{whose} lacks the attribute {shown(name)}, which it must have."
-        yield Finding(Severity.ERROR, "missing-attribute", sentence, **place)
+        yield "missing-attribute", f"lacks the attribute {shown(name)}, which it must have."
+
+
+def _whose(index: GraphIndex, position: int) -> str:
+    return f"{shown(index.names[position])} ({shown(index.nodes[position].op_type)[1:-1]})"
 
 
 def _versions(model: Model, path: str) -> dict[str, int]:
