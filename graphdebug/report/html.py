@@ -8,7 +8,7 @@ from functools import cache
 import jinja2
 
 import graphdebug
-from graphdebug.compare.records import CompareResult, Row, Status
+from graphdebug.compare.records import CompareResult, Row, Status, Tolerance
 from graphdebug.compare.verdict import is_one_sided
 from graphdebug.model.records import ValueType
 from graphdebug.report.plot import error_plot
@@ -27,11 +27,22 @@ def to_html(result: CompareResult, picture: str = "") -> str:
         compared=compared,
         skipped=sorted(skipped, key=lambda row: not is_one_sided(row)),
         reasons=Counter(row.reason for row in skipped if not is_one_sided(row)).most_common(),
+        tolerances=_tolerances(compared),
         plot=error_plot(result.rows),
         picture=base64.b64encode(picture.encode()).decode() if picture else "",
         version=graphdebug.__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _tolerances(rows: list[Row]) -> dict[str, Tolerance]:
+    """Return the tolerance that was applied to each dtype, or pair of dtypes."""
+    used: dict[str, Tolerance] = {}
+    for row in rows:
+        if row.tolerance and row.reference_type and row.candidate_type:
+            dtypes = dict.fromkeys((row.reference_type.dtype, row.candidate_type.dtype))
+            used.setdefault(" with ".join(dtypes), row.tolerance)
+    return used
 
 
 @cache
