@@ -280,7 +280,8 @@ def _ramp(feed: InputFeed, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDAr
     if _is_integer(dtype) or dtype == np.bool_:
         low = int(feed.low or 0)
         high = int(feed.high) if feed.high is not None else _bounds(dtype)[1]
-        return (low + np.arange(count) % max(high - low, 1)).astype(dtype).reshape(shape)
+        period = max(1, min(high - low, count))
+        return (low + np.arange(count) % period).astype(dtype).reshape(shape)
     low_value, high_value = feed.low or 0.0, 1.0 if feed.high is None else feed.high
     return np.linspace(low_value, high_value, count).astype(dtype).reshape(shape)
 

@@ -17,6 +17,7 @@ import resource
 import select
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +109,7 @@ def _run(line: bytes, events: int) -> bool:
         function = resolve(task.call)
         request = msgspec.json.decode(task.request, type=get_type_hints(function)["request"])
         folder = Path(task.folder)
+        tempfile.tempdir = str(folder)  # what is left behind after a crash goes with the job
         result = msgspec.json.encode(function(request, folder, progress))
         partial = folder / f"{RESULT_FILE}.part"
         partial.write_bytes(result)
