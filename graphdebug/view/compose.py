@@ -107,6 +107,7 @@ class _Composer:
         self.before_along, self.after_along = (PAD if to_the_right else TITLE), PAD
         self.before_across, self.after_across = (TITLE if to_the_right else PAD), PAD
         self.centre = np.zeros((len(parents), 2))
+        self.placed: dict[bytes, Placement] = {}
 
     def _ancestors(self, box: int) -> list[int]:
         """Return the frames around a box, innermost first, ending with ROOT."""
@@ -146,7 +147,8 @@ class _Composer:
         number |= {port: len(frame.children) + i for i, port in enumerate(ports)}
         sizes = np.concatenate([self.sizes[frame.children], np.zeros((len(ports), 2))])
         pins = [Pin.FREE] * len(frame.children) + [Pin.LAST if leaving else Pin.FIRST for leaving, _ in ports]
-        placed = place(
+        sources = {source: i for i, source in enumerate(dict.fromkeys(source for _, _, source in frame.segments))}
+        placed = self._place(
             Diagram(
                 width=sizes[:, 0],
                 height=sizes[:, 1],
@@ -156,7 +158,7 @@ class _Composer:
                 pins=np.array(pins, dtype=np.int64),
                 tails=np.array([number[start] for start, _, _ in frame.segments], dtype=np.int64),
                 heads=np.array([number[end] for _, end, _ in frame.segments], dtype=np.int64),
-                keys=np.array([source for _, _, source in frame.segments], dtype=np.int64),
+                keys=np.array([sources[source] for _, _, source in frame.segments], dtype=np.int64),
                 tail_shift=np.array([self._shift(start, True, source) for start, _, source in frame.segments]),
                 head_shift=np.array([self._shift(end, False, source) for _, end, source in frame.segments]),
                 stub_size=self.stub_size,
@@ -172,6 +174,13 @@ class _Composer:
         middle = self.sizes[box, 0] / 2 - self.before_across - self._slack(box)
         for port, i in zip(ports, range(len(frame.children), len(number)), strict=True):
             frame.port_at[port] = float(placed.x[i]) - middle
+
+    def _place(self, diagram: Diagram) -> Placement:
+        """Lay out a diagram once, however often it is repeated: networks consist of repeated blocks."""
+        content = b"".join(np.ascontiguousarray(values).tobytes() + b"|" for values in diagram.arrays())
+        if content not in self.placed:
+            self.placed[content] = place(diagram)
+        return self.placed[content]
 
     def _slack(self, box: int) -> float:
         """Return by how much a frame is wider than its contents need, halved: they stand in the middle."""

@@ -16,6 +16,8 @@ from graphdebug.view.ordering import ProperGraph, positions
 
 BOX_GAP = 24.0
 LINE_GAP = 12.0
+MOST_DRIFT = 160.0
+"""How far a vertical line may wander as it leaves each frame at another place than it entered, before it bends back."""
 
 
 def across(graph: ProperGraph, rows: list[list[int]], width: Floats) -> Floats:
@@ -155,7 +157,8 @@ def _align(rows: list[list[int]], position: Ints, medians: _Medians, *, leftward
                 neighbour, shift = second[vertex], second_shift[vertex]
             if neighbour >= 0 and place[neighbour] > reached:
                 root[vertex] = root[neighbour]
-                offset[vertex] = offset[neighbour] + shift
+                drift = offset[neighbour] + shift
+                offset[vertex] = drift if abs(drift) <= MOST_DRIFT else 0.0
                 reached = place[neighbour]
     return root, np.array(offset)
 

@@ -14,6 +14,8 @@ from graphdebug.view.ordering import ProperGraph
 
 MAX_SPAN = 64
 """Edges that would pass more layers are cut and drawn as two stubs."""
+MOST_STOPS = 3_000_000
+"""Layers passed by all edges together, beyond which shorter edges are cut too."""
 LAYER_GAP, WIDEST_GAP = 30.0, 84.0
 PORT_GAP = 12.0
 COMPONENT_GAP = 36.0
@@ -43,6 +45,20 @@ class Diagram:
     tail_shift: Floats
     head_shift: Floats
     stub_size: tuple[float, float] = (116.0, 20.0)
+
+    def arrays(self) -> tuple[Floats | Ints | Bools, ...]:
+        """Return all there is to know, but for the size of stubs."""
+        return (
+            self.width,
+            self.height,
+            self.fixed,
+            self.pins,
+            self.tails,
+            self.heads,
+            self.keys,
+            self.tail_shift,
+            self.head_shift,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +94,7 @@ def place(diagram: Diagram) -> Placement:
     upper = np.where(backward, diagram.heads, diagram.tails)
     lower = np.where(backward, diagram.tails, diagram.heads)
     layer = layers(count, upper[~loops], lower[~loops], diagram.pins)
-    cut = layer[lower] - layer[upper] > MAX_SPAN
+    cut = _too_long(layer[lower] - layer[upper])
     stubbed = _with_stubs(diagram, layer, cut)
 
     kept = np.flatnonzero(~loops & ~cut)
@@ -120,6 +136,14 @@ def place(diagram: Diagram) -> Placement:
     return Placement(x[:count], y[:count], routes, stubs, width, height)
 
 
+def _too_long(span: Ints) -> Bools:
+    """Return which edges to cut: those that span too much, and so many more that the drawing stays of bearable size."""
+    longest = MAX_SPAN
+    while longest > 2 and int(span[span <= longest].sum()) > MOST_STOPS:
+        longest //= 2
+    return np.asarray(span > longest)
+
+
 def _leave(x: float, y: float, diagram: Diagram, box: int, shift: float, bottom: float) -> Floats:
     """Return the way from under a box up along its right side."""
     side, low = x + diagram.width[box] / 2 + LOOP_REACH, bottom + LOOP_REACH
@@ -151,12 +175,13 @@ class _Stubs:
 
 
 def _with_stubs(diagram: Diagram, layer: Ints, cut: Bools) -> _Stubs:
-    """Return a stub below the tail (one per tail and key) and above the head (likewise) of the edges cut."""
+    """Return stubs below the tails (one per tail and key) and above the heads (one per head) of the edges cut."""
     groups: dict[tuple[bool, int, int, int], list[int]] = {}
     for edge in np.flatnonzero(cut).tolist():
         tail, head, key = int(diagram.tails[edge]), int(diagram.heads[edge]), int(diagram.keys[edge])
         groups.setdefault((True, tail, tail, key), []).append(edge)
-        groups.setdefault((False, head, tail, key), []).append(edge)
+        above = (tail, key) if diagram.fixed[head] else (-1, 0)
+        groups.setdefault((False, head, *above), []).append(edge)
     count = len(diagram.width)
     below = np.array([group[0] for group in groups], dtype=np.bool_)
     box = np.array([group[1] for group in groups], dtype=np.int64)

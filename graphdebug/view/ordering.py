@@ -1,6 +1,6 @@
 """The order of vertices within layers: dummy vertices for long edges, then barycenter sweeps against crossings."""
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,9 @@ from graphdebug.view.layering import Floats, Ints, adjacency
 
 SWEEPS = 6
 SWITCH_LIMIT = 1500
-"""Vertices up to which neighbours are switched one by one after the sweeps: better pictures, but quadratic work."""
+"""Vertices up to which neighbours are switched one by one after the sweeps: better pictures, but more work."""
+MOST_EDGES, BUSIEST_LAYER = 400_000, 20_000
+"""Unit edges in all, and below one layer, beyond which crossings are not counted: two sweeps must do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +116,10 @@ def order(graph: ProperGraph) -> list[list[int]]:
     down = adjacency(len(graph.layer), graph.upper, graph.lower)
     up = adjacency(len(graph.layer), graph.lower, graph.upper)
     rows = _first_order(graph, down)
+    if _too_many_to_count(graph):
+        _sweep(rows[1:], rows[0], up, reverse_ties=False)
+        _sweep(rows[-2::-1], rows[-1], down, reverse_ties=False)
+        return rows
     best, fewest = rows, crossings(graph, rows)
     for sweep in range(SWEEPS):
         if fewest == 0:
@@ -126,9 +132,15 @@ def order(graph: ProperGraph) -> list[list[int]]:
         count = crossings(graph, rows)
         if count < fewest:
             best, fewest = [list(row) for row in rows], count
-    if fewest and len(graph.layer) <= SWITCH_LIMIT:
+    if fewest and max(len(graph.layer), len(graph.upper) // 2) <= SWITCH_LIMIT:
         _switch_neighbours(best, up, down)
     return best
+
+
+def _too_many_to_count(graph: ProperGraph) -> bool:
+    if len(graph.upper) <= BUSIEST_LAYER:
+        return False
+    return len(graph.upper) > MOST_EDGES or int(np.bincount(graph.layer[graph.upper]).max()) > BUSIEST_LAYER
 
 
 def _first_order(graph: ProperGraph, down: list[list[int]]) -> list[list[int]]:
@@ -173,8 +185,7 @@ def _switch_neighbours(rows: list[list[int]], up: list[list[int]], down: list[li
         for near in (up, down):
             ends = sorted(place[other] for other in near[right])
             for other in near[left]:
-                position = place[other]
-                total += sum(1 for end in ends if end < position)
+                total += bisect_left(ends, place[other])
         return total
 
     for _ in range(8):
