@@ -5,7 +5,6 @@ here. ``docs/command-line.md`` documents options, exit codes and JSON.
 """
 
 import io
-import os
 import signal
 import sys
 import traceback
@@ -14,7 +13,7 @@ import click
 
 from graphdebug import __version__
 from graphdebug.cli.compare import compare
-from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain
+from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain, reader_may_leave
 from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
 from graphdebug.cli.tensors import tensors
@@ -44,17 +43,20 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    # Not program.main(): it leaves with 1 when the reader of our output has gone, and 1 means that something differs.
+    code = 0
     try:
-        return program.main(arguments, prog_name="graphdebug", standalone_mode=False) or 0
+        with reader_may_leave(), program.make_context("graphdebug", list(arguments)) as context:
+            code = program.invoke(context) or 0
+        return code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
+        click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
+    except click.exceptions.Exit as done:  # --help and --version
+        return done.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return COULD_NOT_RUN
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:
         click.echo(f"Error: {plain(_sentence(error))}", err=True)
         if "--traceback" in arguments:

@@ -18,6 +18,7 @@ from graphdebug.cli.console import (
     plain,
     plural,
     print_table,
+    reader_may_leave,
     run_job,
     write_text,
 )
@@ -91,9 +92,10 @@ def compare(
     check_folder(report, json_target, csv_target)
     with job_folder() as folder:
         result = run_job("graphdebug.compare.engine:compare_job", request, folder, CompareResult)
-    _write_reports(result, report, json_target, csv_target)
-    if "-" not in (json_target, csv_target):
-        _print_result(result)
+    with reader_may_leave():
+        _write_reports(result, report, json_target, csv_target)
+        if "-" not in (json_target, csv_target):
+            _print_result(result)
     return _EXIT_CODES[result.verdict.outcome]
 
 

@@ -1,5 +1,6 @@
 """What every command does at a terminal: run a job with progress, fail in one sentence, print tables and sizes."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -62,6 +63,15 @@ def run_job(call: str, request: object, folder: Path, kind: type[T]) -> T:
     finally:
         if terminal:
             click.echo(_ERASE_LINE, nl=False, err=True)
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Let whoever reads our output stop doing so (``| head``); what else is printed goes nowhere."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, int]:

@@ -165,6 +165,20 @@ def test_closing_the_pipe_early_is_no_error(samples: Path) -> None:
     assert done.stderr == ""
 
 
+def test_a_closed_pipe_does_not_change_the_verdict(samples: Path, tmp_path: Path) -> None:
+    recorded = tmp_path / "recorded.npz"
+    sides = f"--reference onnxruntime --candidate file:path={recorded}"
+    for value, code in ((1, 0), (2, 1)):
+        subprocess.run(
+            [*COMMAND, "tensors", samples / "line.onnx", "--all", "--seed", str(value), "-o", recorded],
+            cwd=ROOT,
+            check=True,
+        )
+        command = f"{sys.executable} -m graphdebug compare {samples / 'line.onnx'} {sides} --seed 1 > >(exec true)"
+        done = subprocess.run(["bash", "-c", f"{command}; exit $?"], cwd=ROOT, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (code, "")
+
+
 def test_dim_is_checked_before_anything_runs(run: Run, samples: Path) -> None:
     for text in ("batch", "batch=", "batch=-1", "=3", "batch=1.5"):
         done = run("tensors", samples / "mlp.onnx", "--dim", text, "-o", "o.npz")
