@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
+expect.set_options(timeout=60_000)  # the machine may be busy
 
 
 def drop(page: Page, *files: Path) -> None:
@@ -17,7 +18,7 @@ def drop(page: Page, *files: Path) -> None:
 
 
 def expect_overview(page: Page, name: str) -> None:
-    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.get_by_text("Multiply-accumulates")).to_be_visible()
 
 
@@ -66,7 +67,7 @@ def test_a_file_that_is_no_model_gets_one_sentence(page: Page, server: str, tmp_
     page.goto(server)
     drop(page, path)
     sentence = re.compile("picture.onnx is .*not an ONNX model")
-    expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
     expect(page.locator("input[type=file]")).to_be_attached()
 
 
@@ -92,7 +93,9 @@ def test_a_model_is_deleted_after_asking(page: Page, server: str, samples: Path)
     drop(page, samples / "asinh.onnx")
     expect_overview(page, "asinh.onnx")
     page.get_by_role("button", name="Open another").click()
+    expect(page.get_by_role("heading", name="In the workspace")).to_be_visible()
     grid = page.get_by_test_id("stDataFrame").first
+    expect(grid).to_be_visible()
     box = grid.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + 18, box["y"] + 53)  # the box of the first row: the grid is a canvas

@@ -11,6 +11,7 @@ export default function ({ parentElement, setTriggerValue }) {
   }
   clearTimeout(zone.leaving);
   zone.announce = (job) => setTriggerValue("dropped", { job });
+  zone.take([...zone.input.files]);  // what was chosen before this script was there
   // Streamlit may clean up only to call again at once (a rerun, another theme): an upload goes on then.
   return () => (zone.leaving = setTimeout(() => zone.cancel(), 250));
 }
@@ -38,8 +39,8 @@ class Zone {
   }
 
   async take(files) {
-    this.input.value = "";
     if (!files.length || this.running) return;
+    this.input.value = "";
     this.running = { request: null, cancelled: false };
     this.show("uploading");
     let upload = null;
