@@ -48,7 +48,6 @@ def _run(arguments: list[str]) -> int:
     try:
         with reader_may_leave(), program.make_context("graphdebug", list(arguments)) as context:
             code = program.invoke(context) or 0
-        return code
     except (KeyboardInterrupt, click.Abort):
         click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
@@ -63,6 +62,7 @@ def _run(arguments: list[str]) -> int:
             click.echo(getattr(error, "detail", "") or traceback.format_exc(), err=True)
         # Never 1, which says that a comparison found a difference.
         return COULD_NOT_RUN
+    return code
 
 
 def _sentence(error: Exception) -> str:
