@@ -37,7 +37,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
         result = _judged(job)
     focus = focus_of(result, state.choice()) if result else None
     with left:
-        graph_column(entry, "compare", error_overlay(entry, result) if result else None)
+        graph_column(entry, "compare", error_overlay(entry, job, result) if job and result else None)
     with tabs[0]:
         compare_setup(entry)
     with tabs[1]:

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.api.models import model_of
-from graphdebug.compare.records import CompareResult, ObserverEffect, Row, Status
+from graphdebug.compare.records import CompareResult, ObserverEffect, Row, Status, Tolerance
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
 from graphdebug.ui.error_scale import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
@@ -32,11 +32,24 @@ _SHOWN = {
 }
 
 
-def error_overlay(entry: ModelEntry, result: CompareResult) -> Overlay:
+Version = tuple[str, tuple[tuple[str, Tolerance], ...]]
+"""What a comparison's result is kept under: the job and the tolerances it was judged by."""
+
+
+def error_overlay(entry: ModelEntry, job: JobEntry, result: CompareResult) -> Overlay:
     """Return the graph's colours: each node by the worst of its tensors, groups by the worst of their nodes."""
+    return _overlay(_version(job, result), entry, result)
+
+
+def _version(job: JobEntry, result: CompareResult) -> Version:
+    return job.id, tuple(sorted(result.request.tolerances.items()))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _overlay(version: Version, _entry: ModelEntry, _result: CompareResult) -> Overlay:
     order = [NOT_COMPARED, *STEPS, ONE_SIDED]
     shades: dict[int, Shade] = {}
-    for row in result.rows:
+    for row in _result.rows:
         if row.node is None:
             continue
         at = step(row)
@@ -45,7 +58,7 @@ def error_overlay(entry: ModelEntry, result: CompareResult) -> Overlay:
             shades[row.node] = Shade(at.color, _short(row), weight)
     used = {shade.color for shade in shades.values()}
     legend = tuple((each.label, each.color) for each in order if each.color in used)
-    return overlay_of_nodes(model_of(entry), MAIN_GRAPH, shades, "Largest error in units of its tolerance", legend)
+    return overlay_of_nodes(model_of(_entry), MAIN_GRAPH, shades, "Largest error in units of its tolerance", legend)
 
 
 def verdict_box(result: CompareResult) -> None:
@@ -181,7 +194,7 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
     marked = next((at for at, row in enumerate(rows) if row.name == focus), None)
     mark_row(key, marked)
     st.dataframe(
-        comparison_table(rows),
+        _table(_version(job, result), tuple(shown), rows),
         hide_index=True,
         height=min(480, 38 + 35 * max(1, len(rows))),
         column_config=comparison_columns(),
@@ -190,6 +203,11 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
         placeholder="–",
         key=key,
     )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _table(version: Version, statuses: tuple[str, ...], _rows: Sequence[Row]) -> pd.DataFrame:
+    return comparison_table(_rows)
 
 
 def not_compared_view(result: CompareResult) -> None:

@@ -1,5 +1,6 @@
 """What a run found: the first NaN, the table of all tensors, and the graph coloured by it."""
 
+import pandas as pd
 import streamlit as st
 
 from graphdebug.api.models import model_of
@@ -114,5 +115,5 @@ def _nonfinite(row: TensorRow) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _table(job_id: str, _result: RunResult):  # type: ignore[no-untyped-def]
+def _table(job_id: str, _result: RunResult) -> pd.DataFrame:
     return run_table(_result.rows)
