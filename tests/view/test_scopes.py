@@ -57,9 +57,10 @@ def test_exporter_metadata_wins_over_names_and_gives_classes() -> None:
     assert found.children[0].class_name == "Conv2d"
 
 
-def test_a_node_without_scope_joins_its_consumers() -> None:
+@pytest.mark.parametrize("lost", ["lost", "/_empty_nn_module_stack_from_metadata_hook/lost"])
+def test_a_node_without_scope_joins_its_consumers(lost: str) -> None:
     nodes = [
-        helper.make_node("Shape", ["x"], ["s"], name="lost"),
+        helper.make_node("Shape", ["x"], ["s"], name=lost),
         helper.make_node("Cast", ["s"], ["c"], name="/a/b/Cast", to=1),
         helper.make_node("Neg", ["s"], ["n"], name="/a/c/Neg"),
         helper.make_node("Add", ["c", "n"], ["y"], name="/z/Add"),
