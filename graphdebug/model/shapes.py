@@ -12,6 +12,7 @@ import onnx
 import onnx.shape_inference
 
 from graphdebug.model.document import Model, Types
+from graphdebug.model.folding import fold
 from graphdebug.model.functions import expansion
 from graphdebug.model.index import nested_graphs
 from graphdebug.model.records import Dim, ValueType
@@ -21,6 +22,9 @@ from graphdebug.model.weightless import Weightless, weightless
 
 LARGEST_EXPANSION = 1_000_000
 """Function calls that come to more nodes than this are not followed."""
+
+MOST_ROUNDS = 12
+"""How often constants are worked out and types inferred again."""
 
 _COMPLAINT = re.compile(r"\(op_type:([^,)]*)(?:, node name: ([^)]*))?\): (.*)")
 _NO_CONFLICT = re.compile(
@@ -71,9 +75,31 @@ def infer(model: Model) -> Inference:
             if options.get("strict_mode"):
                 complaints = tuple(_complaints(model, bare, str(error)))
             continue
-        declared = _dim_names(model.proto.graph)
-        return Inference(dict(_collect(MAIN_GRAPH, inferred.graph, bare, declared)), complaints)
+        return Inference(_fold_and_infer(model, bare, inferred, options.get("data_prop", False)), complaints)
     return Inference({}, complaints)
+
+
+def _fold_and_infer(model: Model, bare: Weightless, inferred: onnx.ModelProto, data_prop: bool) -> Types:
+    """Go on where shapes are computed: work out what the types so far allow, and infer again."""
+    declared = _dim_names(model.proto.graph)
+    types = dict(_collect(MAIN_GRAPH, inferred.graph, bare, declared))
+    known: dict[str, Any] = {}
+    for _ in range(MOST_ROUNDS):
+        main = {**model.types[MAIN_GRAPH], **types.get(MAIN_GRAPH, {})}
+        if all(_is_static(main.get(name)) for name in model.graphs[MAIN_GRAPH].producer):
+            break
+        if not fold(bare.proto.graph, main, known):
+            break
+        try:
+            inferred = onnx.shape_inference.infer_shapes(bare.proto, data_prop=data_prop)
+        except Exception:  # the C++ side raises several unrelated types
+            break
+        types = dict(_collect(MAIN_GRAPH, inferred.graph, bare, declared))
+    return types
+
+
+def _is_static(kind: ValueType | None) -> bool:
+    return kind is not None and kind.shape is not None and all(isinstance(dim, int) for dim in kind.shape)
 
 
 def _complaints(model: Model, bare: Weightless, message: str) -> Iterator[Complaint]:

@@ -9,19 +9,25 @@ import onnx
 import onnx.backend.test
 import pytest
 from onnx.backend.test.case.node import collect_testcases
+from onnx.backend.test.case.test_case import TestCase
 
 from graphdebug.model.document import Model, open_model
 from tests.model.small_models import model_proto
 
 
 @pytest.fixture(scope="session")
-def backend_models(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Every model of onnx.backend.test: those it ships and those it makes, one for each way to use an operator."""
-    folder = tmp_path_factory.mktemp("backend")
+def backend_cases() -> list[TestCase]:
+    """The cases that onnx.backend.test makes, one for each way to use an operator, with inputs and outputs."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cases = collect_testcases(None)
-    for case in cases:
+        return collect_testcases(None)
+
+
+@pytest.fixture(scope="session")
+def backend_models(backend_cases: list[TestCase], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Every model of onnx.backend.test: those it makes and those it ships."""
+    folder = tmp_path_factory.mktemp("backend")
+    for case in backend_cases:
         (folder / f"{case.name}.onnx").write_bytes(case.model.SerializeToString())
     paths = sorted(folder.glob("*.onnx")) + sorted((Path(onnx.backend.test.__file__).parent / "data").rglob("*.onnx"))
     assert len(paths) > 2000
