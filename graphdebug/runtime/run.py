@@ -112,14 +112,15 @@ class _Sizes:
             if isinstance(fed, np.ndarray):
                 names = (dim_name(value.name, axis, dim) for axis, dim in enumerate(value.type.shape or ()))
                 self._dims.update(zip(names, fed.shape, strict=False))
-        self._measured: list[int] = []
+        self._guess = float(_FIRST_GUESS)
+        self._measured, self._count = 0, 0
 
     def chunk(self, names: Sequence[str], budget: int) -> int:
         """Return how many of ``names``, from the first on and at least one, to fetch together."""
         total = 0.0
         for count, name in enumerate(names):
             static = static_bytes(self._types.get(name), self._dims)
-            total += self._guess() if static is None else static
+            total += self._guess if static is None else static
             if total > budget and count:
                 return count
         return len(names)
@@ -127,10 +128,9 @@ class _Sizes:
     def learn(self, name: str, size: int) -> None:
         """Note how large a tensor was, if its type did not tell."""
         if static_bytes(self._types.get(name), self._dims) is None:
-            self._measured.append(size)
-
-    def _guess(self) -> float:
-        return 2 * sum(self._measured) / len(self._measured) if self._measured else _FIRST_GUESS
+            self._measured += size
+            self._count += 1
+            self._guess = 2 * self._measured / self._count
 
 
 def _fetch(

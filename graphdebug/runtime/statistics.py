@@ -66,7 +66,7 @@ class _Moments:
             wide = block.astype(np.float64)
             mean = float(wide.sum()) / block.size
             wide -= mean
-            squares = float(wide @ wide)
+            squares = float(np.square(wide, out=wide).sum())  # not wide @ wide: BLAS would wake its threads for it
             share = block.size / (self.count + block.size)
             shift = mean - self.mean
             self.squares += squares + shift * shift * self.count * share
