@@ -94,9 +94,14 @@ class _Comparison:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
         lead, other = self.sides if self.sides[0].runs else self.sides[::-1]
         held: dict[str, Value] = {}
-        self._open(lead)
-        if lead.runs:
-            held = self._fetch(lead, self.sessions[lead.name].tensors)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            plain = pool.submit(self._run_plain)
+            self._open(lead)
+            if lead.runs:
+                self.progress(None, f"running the {lead.name}")
+                held = self.sessions[lead.name].infer(self.feeds, self.sessions[lead.name].tensors)
+            plain.result()
+        self._observe(lead, held)
         sizes = {name: value_bytes(value) for name, value in held.items()}
         at_once = lead.runs and 2 * sum(sizes.values()) <= self.request.budget
         if at_once:
@@ -124,12 +129,18 @@ class _Comparison:
         described = [{"spec": str(side.backend.spec), **self.sessions[side.name].environment} for side in self.sides]
         return described[0], described[1]
 
+    def _run_plain(self) -> None:
+        """Run both sides as anyone would, without taps, and keep their outputs for the observer effect.
+
+        Making a session keeps one core busy, so this goes on beside the first tapped run.
+        """
+        for side in self.sides:
+            if side.runs:
+                with closing(side.prepare(Mode.PLAIN)) as session:
+                    side.plain.update(session.infer(self.feeds, session.outputs))
+
     def _open(self, side: OpenSide) -> None:
-        """Run the side as anyone would, for the observer effect, then make the session with its tensors exposed."""
-        if side.runs:
-            self.progress(None, f"running the {side.name} without taps")
-            with closing(side.prepare(Mode.PLAIN)) as session:
-                side.plain.update(session.infer(self.feeds, session.outputs))
+        """Make the session with the side's tensors exposed."""
         self.progress(None, f"preparing the {side.name}")
         tapped = side.prepare(Mode(self.request.mode), self.request.tensors)
         self.sessions[side.name] = self.stack.enter_context(closing(tapped))
@@ -145,11 +156,15 @@ class _Comparison:
         session = self.sessions[side.name]
         more = [name for name in side.plain if name in session.outputs and name not in set(names)]
         values = session.infer(self.feeds, [*names, *more])
-        for name in [name for name in side.plain if name in values]:
-            self.effects.append(observe(side.name, name, side.plain.pop(name), values[name]))
+        self._observe(side, values)
         for name in more:
             del values[name]
         return values
+
+    def _observe(self, side: OpenSide, tapped: Mapping[str, Value]) -> None:
+        """Compare the outputs among ``tapped`` with those of the run without taps, once."""
+        for name in [name for name in side.plain if name in tapped]:
+            self.effects.append(observe(side.name, name, side.plain.pop(name), tapped[name]))
 
     def _compare(self, pairs: Sequence[Pair], values: dict[str, dict[str, Value]], outputs: set[str]) -> Iterator[Row]:
         """Judge one chunk on all cores; every tensor is dropped as soon as its row is there."""

@@ -113,6 +113,7 @@ class HullBuilder:
         """Start with no points."""
         self._hull = EMPTY
         self._floor: NDArray[np.float64] | None = None
+        self._stale = False
         self._zero_error = 0.0
 
     def add(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
@@ -120,15 +121,16 @@ class HullBuilder:
         if reference.min() < _TINY:
             self._zero_error = max(self._zero_error, float((error * (reference < _TINY)).max()))
         if self._floor is None and len(error) > _SMALL:
-            self._merge(reference[::61], error[::61])
-            top = int(error.argmax())
-            self._merge(reference[top : top + 1], error[top : top + 1])
-            self._raise_floor()
+            first = np.append(np.arange(0, len(error), 61), error.argmax())
+            self._stale = self._merge(reference[first], error[first])
+        if self._stale:
+            self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)
+            self._floor[:2] = np.inf  # what is smaller than _TINY
+            self._stale = False
         if self._floor is not None:
             above = np.flatnonzero(error > self._floor.take(reference.view(np.int64) >> _BIN_SHIFT))
             reference, error = reference[above], error[above]
-        if self._merge(reference, error) and len(error) > _MANY:
-            self._raise_floor()
+        self._stale = self._merge(reference, error) and self._floor is not None and len(error) > _MANY
 
     def hull(self) -> Points:
         """Return the hull of all that was added; empty when no element has an error."""
@@ -155,8 +157,3 @@ class HullBuilder:
             return False
         self._hull = upper_hull(np.concatenate([self._hull, np.stack([reference[new], error[new]], axis=1)]))
         return True
-
-    def _raise_floor(self) -> None:
-        if len(self._hull):
-            self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)
-            self._floor[:2] = np.inf  # what is smaller than _TINY
