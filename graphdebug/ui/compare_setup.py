@@ -95,7 +95,7 @@ def _side(entry: ModelEntry, title: str, start: Chosen, key: str) -> Chosen:
             title, list(_WHAT), list(_WHAT).index(start.what), format_func=_WHAT.__getitem__, key=f"{key}:what"
         )
         if what == "run":
-            return Chosen("run", run=_run(start.run, key))
+            return Chosen("run", run=_run(entry, start.run, key))
         model = _other_model(entry, start.model, key) if what == "other" else entry.id
         return Chosen(what, backend_form(start.spec, key, narrow=True), model)
 
@@ -116,8 +116,9 @@ def _other_model(entry: ModelEntry, start: str | None, key: str) -> str | None:
     )
 
 
-def _run(start: str | None, key: str) -> str | None:
-    runs = {job.id: job for job in finished("run")}
+def _run(entry: ModelEntry, start: str | None, key: str) -> str | None:
+    """Ask for a run, those of the open model first."""
+    runs = {job.id: job for job in sorted(finished("run"), key=lambda job: job.model_id != entry.id)}
     if not runs:
         st.caption(":orange[There is no finished run: record tensors on the Tensors page first.]")
         return None
@@ -161,7 +162,8 @@ def _fed_differently(runs: list[JobEntry]) -> bool:
 def _to_side(entry: ModelEntry, asked: Chosen) -> Side | None:
     """Return the side as the engine wants it; None when the form is not complete."""
     if asked.what == "run":
-        return Side(f"file:path={state.workspace().job_folder(asked.run) / 'tensors.npz'}") if asked.run else None
+        job = state.workspace().job(asked.run) if asked.run else None
+        return Side(f"file:path={job.folder / 'tensors.npz'}", _location(entry, job.model_id)) if job else None
     location = _location(entry, asked.model)
     return Side(asked.spec, location) if location is not None else None
 

@@ -173,7 +173,7 @@ def _series(points: Sequence[Point]) -> Iterator[tuple[str, list[Point], dict[st
     """Yield the kinds of points that there are: name, points, marker. What matters most comes last and lies on top."""
     identical = [point for point in points if point[1] == 0 and point[0].status is Status.MATCH]
     if identical:
-        yield "identical", identical, {"color": STEPS[0].color, "symbol": "circle", "size": 4}
+        yield "identical", identical, {"color": STEPS[0].color, "symbol": "circle", "size": 6}
     for status in (Status.NOT_COMPARED, Status.MATCH, Status.DIFFER):
         mine = [
             point for point in points if point[0].status is status and (status is not Status.MATCH or point[1] != 0)
