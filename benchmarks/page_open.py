@@ -47,6 +47,7 @@ NETRON_STATE = (
     " (document.getElementById('message-text') || {}).innerText || '']"
 )
 GRAPH_DRAWN = "[data-state=ready]"
+HEADLESS = ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
 HELLO = "import streamlit as st\nst.write('drawn')\n"
 
 
@@ -139,8 +140,11 @@ def graphdebug_seconds(browser: Browser, model: Path, limit: float) -> tuple[flo
 REGISTER = """
 import sys
 from pathlib import Path
-from graphdebug.jobs.opening import open_path_now
-print(open_path_now(Path(sys.argv[1])))
+from graphdebug.jobs import service
+from graphdebug.workspace.store import open_workspace
+workspace = open_workspace()
+job = service.wait(workspace, service.open_path(workspace, Path(sys.argv[1])))
+print(job.model_id)
 """
 
 
@@ -149,7 +153,16 @@ def bare_streamlit_seconds(browser: Browser, limit: float) -> float | None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "hello.py").write_text(HELLO)
         port = free_port()
-        command = [sys.executable, "-m", "streamlit", "run", f"{folder}/hello.py", "--server.port", str(port)]
+        command = [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            f"{folder}/hello.py",
+            "--server.port",
+            str(port),
+            *HEADLESS,
+        ]
         with server(command, f"http://127.0.0.1:{port}/_stcore/health"):
             return seconds_to(browser, f"http://127.0.0.1:{port}/", "text=drawn", limit)
 

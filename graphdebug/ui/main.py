@@ -5,7 +5,6 @@ from pathlib import Path
 import streamlit as st
 
 from graphdebug.model.records import Severity
-from graphdebug.runtime.process import warm_up
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import sidebar_jobs
 from graphdebug.ui.navigation import available, page
@@ -19,7 +18,6 @@ _HERE = Path(__file__).parent
 def frame() -> None:
     """Draw the frame and run the page that is asked for."""
     st.set_page_config("graphdebug", str(_HERE / "icon.svg"), "wide")
-    _get_ready()
     st.logo(str(_HERE / "logo.svg"), size="large")
     chosen = st.navigation([page(name) for name in available()])
     state.restore()
@@ -32,12 +30,6 @@ def frame() -> None:
         chosen.run()
     except WorkspaceError as error:  # a full disk, a folder that cannot be written: said where the user looks
         st.error(plain(str(error)), icon=":material/hard_drive:")
-
-
-@st.cache_resource
-def _get_ready() -> None:
-    """Once a server: have a worker waiting by the time a model is dropped."""
-    warm_up()
 
 
 def _open_model(entry: ModelEntry) -> None:
