@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 
 VIEW = ".graph-view"
 READY = f"{VIEW}[data-state=ready]"
+expect.set_options(timeout=20_000)
 
 
 def show(page: Page, server: str, file: Path) -> None:

@@ -8,6 +8,7 @@
  * `data-selected`, and a property `graphView`: the GraphView itself, whose `rectOf(id)` gives the client rectangle of a
  * box and whose `frameTime` is the milliseconds the last frame took to paint.
  */
+import { arrive } from "./arrival.js";
 import * as Camera from "./camera.js";
 import { NOTHING, choiceOf, counted, describe, edgesFor, graphTitle } from "./choice.js";
 import * as chrome from "./chrome.js";
@@ -17,7 +18,6 @@ import { listen } from "./gestures.js";
 import { hit } from "./hit.js";
 import { Keys } from "./keys.js";
 import { recall, remember } from "./memory.js";
-import { entrance } from "./navigate.js";
 import { paint } from "./painter.js";
 import { Kind } from "./scene.js";
 import { Source } from "./source.js";
@@ -25,7 +25,6 @@ import { Stage } from "./stage.js";
 import { readTheme } from "./theme.js";
 
 const EMIT_PAUSE = 60;
-const ANIMATED = 2500;
 
 /**
  * @param {ShadowRoot|HTMLElement} root
@@ -171,7 +170,7 @@ class GraphView {
     const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
     this.scene = scene;
     this.theme = readTheme(this.host, scene.meta.categories);
-    this.#place(sameGraph ? old : null, wish);
+    arrive(this.stage, this.look, sameGraph ? old : null, scene, wish);
     this.hovered = { box: -1, edge: -1 };
     this.look.hovered = -1;
     parts.tooltip.hidden = true;
@@ -179,46 +178,6 @@ class GraphView {
     this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
     this.#dress();
     this.#save();
-  }
-
-  /** Put the camera where it belongs for a new scene, and let boxes travel from where they were. */
-  #place(old, wish) {
-    const { width, height } = this.stage;
-    const scene = this.scene;
-    const [w, h] = scene.meta.size;
-    const now = scene.anchorOf(wish.anchor ?? "");
-    const before = old?.anchorOf(wish.anchor ?? "") ?? -1;
-    this.look.transition = null;
-    if (now >= 0 && before >= 0) {
-      const from = old.rectOf(before);
-      const to = scene.rectOf(now);
-      const { k, tx, ty } = this.stage.camera;
-      const [dx, dy] = [from.x + from.w / 2 - (to.x + to.w / 2), from.y - to.y];
-      this.stage.jump({ k, tx: tx + dx * k, ty: ty + dy * k });
-      if (scene.boxes <= ANIMATED) this.#travel(old, before, dx, dy);
-    } else if (wish.camera) this.stage.jump(wish.camera);
-    else if (!old || old.meta.direction !== scene.meta.direction || !wish.look) {
-      const box = entrance(scene);
-      const entry = box >= 0 ? scene.rectOf(box) : { x: 0, y: 0, w: 0, h: 0 };
-      const rect = { x: 0, y: 0, w, h };
-      const point = { x: entry.x + entry.w / 2, y: entry.y + entry.h / 2 };
-      this.stage.jump(Camera.opening(rect, point, width, height, scene.down));
-    }
-  }
-
-  /** Boxes start where they were (shifted with the camera); new ones grow out of the box that was opened. */
-  #travel(old, origin, dx, dy) {
-    const { scene } = this;
-    const rects = new Float32Array(4 * scene.boxes);
-    for (let b = 0; b < scene.boxes; b++) {
-      const known = old.boxOf(scene.idOf(b));
-      const { x, y, w, h } = old.rectOf(known >= 0 ? known : origin);
-      rects.set([x - dx, y - dy, w, h], 4 * b);
-    }
-    this.look.transition = { rects, t: 0 };
-    this.stage.animate((t) => {
-      this.look.transition = t < 1 ? { rects, t } : null;
-    });
   }
 
   /** Everything around the canvas that depends on the scene. */
