@@ -34,6 +34,8 @@ RESULT_VERSION = 1
 
 _RECORDED_AT_ONCE = 16
 """Tensors a chunk when nothing runs: reading twice costs nothing then, and sizes are not known."""
+_LARGE = 1 << 19
+"""Bytes from which on a tensor is worth a thread."""
 _REPORT_EVERY = 0.2
 """Seconds between two reports of progress, with the rows so far on disk."""
 
@@ -94,14 +96,9 @@ class _Comparison:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
         lead, other = self.sides if self.sides[0].runs else self.sides[::-1]
         held: dict[str, Value] = {}
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            plain = pool.submit(self._run_plain)
-            self._open(lead)
-            if lead.runs:
-                self.progress(None, f"running the {lead.name}")
-                held = self.sessions[lead.name].infer(self.feeds, self.sessions[lead.name].tensors)
-            plain.result()
-        self._observe(lead, held)
+        self._open(lead)
+        if lead.runs:
+            held = self._fetch(lead, self.sessions[lead.name].tensors)
         sizes = {name: value_bytes(value) for name, value in held.items()}
         at_once = lead.runs and 2 * sum(sizes.values()) <= self.request.budget
         if at_once:
@@ -129,18 +126,12 @@ class _Comparison:
         described = [{"spec": str(side.backend.spec), **self.sessions[side.name].environment} for side in self.sides]
         return described[0], described[1]
 
-    def _run_plain(self) -> None:
-        """Run both sides as anyone would, without taps, and keep their outputs for the observer effect.
-
-        Making a session keeps one core busy, so this goes on beside the first tapped run.
-        """
-        for side in self.sides:
-            if side.runs:
-                with closing(side.prepare(Mode.PLAIN)) as session:
-                    side.plain.update(session.infer(self.feeds, session.outputs))
-
     def _open(self, side: OpenSide) -> None:
-        """Make the session with the side's tensors exposed."""
+        """Run the side as anyone would, for the observer effect, then make the session with its tensors exposed."""
+        if side.runs:
+            self.progress(None, f"running the {side.name} without taps")
+            with closing(side.prepare(Mode.PLAIN)) as session:
+                side.plain.update(session.infer(self.feeds, session.outputs))
         self.progress(None, f"preparing the {side.name}")
         tapped = side.prepare(Mode(self.request.mode), self.request.tensors)
         self.sessions[side.name] = self.stack.enter_context(closing(tapped))
@@ -156,22 +147,25 @@ class _Comparison:
         session = self.sessions[side.name]
         more = [name for name in side.plain if name in session.outputs and name not in set(names)]
         values = session.infer(self.feeds, [*names, *more])
-        self._observe(side, values)
+        for name in [name for name in side.plain if name in values]:
+            self.effects.append(observe(side.name, name, side.plain.pop(name), values[name]))
         for name in more:
             del values[name]
         return values
 
-    def _observe(self, side: OpenSide, tapped: Mapping[str, Value]) -> None:
-        """Compare the outputs among ``tapped`` with those of the run without taps, once."""
-        for name in [name for name in side.plain if name in tapped]:
-            self.effects.append(observe(side.name, name, side.plain.pop(name), tapped[name]))
-
     def _compare(self, pairs: Sequence[Pair], values: dict[str, dict[str, Value]], outputs: set[str]) -> Iterator[Row]:
-        """Judge one chunk on all cores; every tensor is dropped as soon as its row is there."""
+        """Judge one chunk; every tensor is dropped as soon as its row is there.
+
+        Large tensors go to threads, where NumPy runs outside the interpreter's lock for long enough; of small ones
+        two threads would only wait for each other.
+        """
 
         def row(pair: Pair) -> Row:
             reference, candidate = (values[side.name].pop(pair.name) for side in self.sides)
             return judge(pair, reference, candidate, self.request.tolerances, pair.name in outputs)
 
+        held = values[self.sides[0].name]
         with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            yield from pool.map(row, pairs)
+            large = {pair.name: pool.submit(row, pair) for pair in pairs if value_bytes(held[pair.name]) >= _LARGE}
+            for pair in pairs:
+                yield large.pop(pair.name).result() if pair.name in large else row(pair)

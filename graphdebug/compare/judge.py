@@ -21,12 +21,10 @@ _RANKED_OPS = frozenset(["Softmax", "LogSoftmax"])
 
 def judge(pair: Pair, reference: Any, candidate: Any, overrides: Mapping[str, Tolerance], is_output: bool) -> Row:
     """Compare the two values of ``pair`` (numpy arrays, or whatever a backend gives) and return its row."""
-    row = unjudged(pair, "", is_output)
-    values = {"reference": reference, "candidate": candidate}
-    for side, value in values.items():
+    for side, value in (("reference", reference), ("candidate", candidate)):
         if not isinstance(value, np.ndarray):
-            return replace(row, reason=f"{_kind(value)} in the {side}, not a tensor")
-    row = replace(row, reference_type=_type_of(reference), candidate_type=_type_of(candidate))
+            return unjudged(pair, f"{_kind(value)} in the {side}, not a tensor", is_output)
+    row = unjudged(pair, "", is_output, _type_of(reference), _type_of(candidate))
     if reference.shape != candidate.shape:
         return replace(row, reason=f"shape differs: {_shape(reference)} and {_shape(candidate)}")
     if reference.size == 0:
@@ -36,7 +34,13 @@ def judge(pair: Pair, reference: Any, candidate: Any, overrides: Mapping[str, To
     return _judge_numbers(row, reference, candidate, overrides)
 
 
-def unjudged(pair: Pair, reason: str, is_output: bool) -> Row:
+def unjudged(
+    pair: Pair,
+    reason: str,
+    is_output: bool,
+    reference_type: ValueType | None = None,
+    candidate_type: ValueType | None = None,
+) -> Row:
     """Return the row of a pair that is not compared because of ``reason``."""
     place = pair.place
     return Row(
@@ -48,6 +52,8 @@ def unjudged(pair: Pair, reason: str, is_output: bool) -> Row:
         op=place.op,
         scope=place.scope,
         source=place.source,
+        reference_type=reference_type,
+        candidate_type=candidate_type,
         is_output=is_output,
     )
 
