@@ -74,14 +74,19 @@ test("zooming keeps the point under the pointer", () => {
   assert.equal(camera.zoomAt(before, 0, 0, 1e9).k, camera.MAX_ZOOM);
 });
 
-test("fitting shows everything, opening is readable", () => {
+test("fitting shows everything clear of what stands over the view, opening is readable", () => {
+  const room = { left: 28, top: 56, right: 772, bottom: 500 };
   const tall = { x: 0, y: 0, w: 300, h: 20000 };
-  const whole = camera.fit(tall, 800, 600);
-  assert.ok(whole.ty >= 0 && whole.ty + tall.h * whole.k <= 600);
-  const opened = camera.opening(tall, { x: 150, y: 0 }, 800, 600, true);
-  assert.ok(opened.k > 0.5 && opened.ty > 0 && opened.ty < 100);
-  const small = camera.opening({ x: 0, y: 0, w: 200, h: 200 }, { x: 0, y: 0 }, 800, 600, true);
-  assert.ok(camera.shows(small, { x: 0, y: 0, w: 200, h: 200 }, 800, 600));
+  const whole = camera.fit(tall, room);
+  assert.ok(whole.ty >= room.top - 1e-9 && whole.ty + tall.h * whole.k <= room.bottom + 1e-9);
+  const opened = camera.opening(tall, { x: 150, y: 0 }, room, true);
+  assert.ok(opened.k > 0.5 && opened.ty === room.top);
+  const square = { x: 0, y: 0, w: 200, h: 200 };
+  const small = camera.opening(square, { x: 0, y: 0 }, room, true);
+  assert.ok(camera.shows(small, square, room));
+  assert.ok(!camera.shows({ ...small, ty: 400 }, square, room));
+  const centred = camera.centre({ k: 0.1, tx: 9999, ty: 0 }, square, room);
+  assert.ok(camera.shows(centred, square, room));
 });
 
 test("a camera on its way starts here and ends there", () => {

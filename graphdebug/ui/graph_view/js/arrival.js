@@ -35,7 +35,7 @@ function first(stage, scene) {
   const box = entrance(scene);
   const { x, y, w: width, h: height } = box >= 0 ? scene.rectOf(box) : { x: 0, y: 0, w: 0, h: 0 };
   const entry = { x: x + width / 2, y: y + height / 2 };
-  return opening({ x: 0, y: 0, w, h }, entry, stage.width, stage.height, scene.down);
+  return opening({ x: 0, y: 0, w, h }, entry, stage.room, scene.down);
 }
 
 /** Boxes start where they were (shifted with the camera); new ones grow out of the box that was opened. */

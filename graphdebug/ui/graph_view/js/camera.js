@@ -2,10 +2,17 @@
 
 export const MIN_ZOOM = 0.001;
 export const MAX_ZOOM = 4;
-const MARGIN = 28;
-/** Room for the toolbar above the graph. */
-const TOP = 56;
 const READABLE = 0.72;
+/** Pixels by which something may stand in a margin and still count as in view. */
+const SLACK = 20;
+
+/**
+ * @typedef {Object} Room the part of the view, in CSS pixels, over which nothing stands: no toolbar, no legend
+ * @property {number} left
+ * @property {number} top
+ * @property {number} right
+ * @property {number} bottom
+ */
 
 /** Zoom by `factor` and keep the scene under the screen point where it is. */
 export function zoomAt(camera, x, y, factor) {
@@ -14,15 +21,11 @@ export function zoomAt(camera, x, y, factor) {
   return { k, tx: x - (x - camera.tx) * scale, ty: y - (y - camera.ty) * scale };
 }
 
-/** Show the whole rectangle (scene coordinates) in a view of `width` × `height`. */
-export function fit(rect, width, height) {
-  const k = clamp(
-    Math.min((width - 2 * MARGIN) / Math.max(rect.w, 1), (height - TOP - MARGIN) / Math.max(rect.h, 1), 1.25),
-    MIN_ZOOM,
-    MAX_ZOOM,
-  );
-  const middle = TOP + (height - TOP - MARGIN) / 2;
-  return { k, tx: width / 2 - (rect.x + rect.w / 2) * k, ty: middle - (rect.y + rect.h / 2) * k };
+/** Show the whole rectangle (scene coordinates) in the room there is. */
+export function fit(rect, room) {
+  const across = (room.right - room.left) / Math.max(rect.w, 1);
+  const along = (room.bottom - room.top) / Math.max(rect.h, 1);
+  return middle(rect, room, clamp(Math.min(across, along, 1.25), MIN_ZOOM, MAX_ZOOM));
 }
 
 /**
@@ -30,32 +33,37 @@ export function fit(rect, width, height) {
  * @param {{x, y, w, h}} rect the scene
  * @param {{x, y}} entry where the graph begins (scene coordinates)
  */
-export function opening(rect, entry, width, height, down) {
-  const whole = fit(rect, width, height);
+export function opening(rect, entry, room, down) {
+  const whole = fit(rect, room);
   if (whole.k >= READABLE) return whole;
-  const across = down ? (width - 2 * MARGIN) / rect.w : (height - TOP - MARGIN) / rect.h;
+  const across = down ? (room.right - room.left) / rect.w : (room.bottom - room.top) / rect.h;
   const k = clamp(across, READABLE, 1);
   const fits = across >= k;
   const x = fits ? rect.x + rect.w / 2 : entry.x;
   const y = fits ? rect.y + rect.h / 2 : entry.y;
   return down
-    ? { k, tx: width / 2 - x * k, ty: TOP - rect.y * k }
-    : { k, tx: MARGIN - rect.x * k, ty: (height + TOP) / 2 - y * k };
+    ? { k, tx: (room.left + room.right) / 2 - x * k, ty: room.top - rect.y * k }
+    : { k, tx: room.left - rect.x * k, ty: (room.top + room.bottom) / 2 - y * k };
 }
 
 /** Bring a rectangle to the middle, at a zoom at which it can be read. */
-export function centre(camera, rect, width, height) {
-  const largest = Math.min((width - 2 * MARGIN) / rect.w, (height - 2 * MARGIN) / rect.h);
-  const k = clamp(Math.min(Math.max(camera.k, 0.85), largest), MIN_ZOOM, MAX_ZOOM);
-  return { k, tx: width / 2 - (rect.x + rect.w / 2) * k, ty: height / 2 - (rect.y + rect.h / 2) * k };
+export function centre(camera, rect, room) {
+  const largest = Math.min((room.right - room.left) / rect.w, (room.bottom - room.top) / rect.h);
+  return middle(rect, room, clamp(Math.min(Math.max(camera.k, 0.85), largest), MIN_ZOOM, MAX_ZOOM));
 }
 
-/** Tell whether a rectangle (scene coordinates) lies well inside the view and is large enough to be read. */
-export function shows(camera, rect, width, height) {
+/** Tell whether a rectangle (scene coordinates) lies in the room and is large enough to be read. */
+export function shows(camera, rect, room) {
   const x = rect.x * camera.k + camera.tx;
   const y = rect.y * camera.k + camera.ty;
-  const inside = x > 0 && y > 40 && x + rect.w * camera.k < width && y + rect.h * camera.k < height;
-  return inside && camera.k > 0.3;
+  const across = x >= room.left - SLACK && x + rect.w * camera.k <= room.right + SLACK;
+  const along = y >= room.top - SLACK && y + rect.h * camera.k <= room.bottom + SLACK;
+  return across && along && camera.k > 0.3;
+}
+
+function middle(rect, room, k) {
+  const [x, y] = [(room.left + room.right) / 2, (room.top + room.bottom) / 2];
+  return { k, tx: x - (rect.x + rect.w / 2) * k, ty: y - (rect.y + rect.h / 2) * k };
 }
 
 /** The part of the scene that a view of `width` × `height` shows. */

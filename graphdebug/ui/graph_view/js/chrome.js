@@ -57,13 +57,14 @@ export function trail(container, steps, open, back) {
 export function legend(container, overlay) {
   container.hidden = !overlay?.legend?.length;
   if (container.hidden) return;
+  const entries = overlay.legend.map(({ label, color }) => {
+    const swatch = element("span", { class: "swatch" });
+    swatch.style.background = color;
+    return element("div", { class: "entry" }, swatch, element("span", { text: label }));
+  });
   container.replaceChildren(
     element("div", { class: "name", text: overlay.title ?? "" }),
-    ...overlay.legend.map(({ label, color }) => {
-      const swatch = element("span", { class: "swatch" });
-      swatch.style.background = color;
-      return element("div", { class: "entry" }, swatch, element("span", { text: label }));
-    }),
+    element("div", { class: "entries" }, ...entries),
   );
 }
 
@@ -98,15 +99,17 @@ export function keySheet(categories, theme, close) {
   );
 }
 
-/** Put a tooltip of plain lines near a point of the view; no lines hide it. */
-export function tooltip(container, lines, x, y, width) {
+/** Put a tooltip of plain lines near a point of the view, inside it; no lines hide it. */
+export function tooltip(container, lines, x, y, width, height) {
   container.hidden = !lines.length;
   if (!lines.length) return;
   container.replaceChildren(...lines.map((text, i) => element("div", { class: i ? "line" : "first", text })));
   const right = x > width - 280;
   container.style.left = right ? "auto" : `${x + 14}px`;
   container.style.right = right ? `${width - x + 14}px` : "auto";
-  container.style.top = `${y + 16}px`;
+  const low = y > height - 110;
+  container.style.top = low ? "auto" : `${y + 16}px`;
+  container.style.bottom = low ? `${height - y + 12}px` : "auto";
 }
 
 /** Let one choose which of several graphs to open: `entries` are {label, run}. */

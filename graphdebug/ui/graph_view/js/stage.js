@@ -3,6 +3,9 @@ import { between, ease, zoomAt } from "./camera.js";
 
 const SETTLE = 130;
 const GLIDE = 200;
+const MARGIN = 30;
+/** Room for the toolbar above the graph. */
+const TOP = 56;
 
 export class Stage {
   /**
@@ -18,6 +21,8 @@ export class Stage {
     this.settled = settled;
     this.camera = { k: 1, tx: 0, ty: 0 };
     this.moving = false;
+    /** Height of what stands at the foot of the view. */
+    this.foot = 0;
     this.motions = new Set();
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(host);
@@ -30,6 +35,18 @@ export class Stage {
 
   get height() {
     return this.host.clientHeight || 600;
+  }
+
+  /** Where the graph can be seen and nothing covers it. */
+  get room() {
+    const { width, height, foot } = this;
+    return { left: MARGIN, top: TOP, right: width - MARGIN, bottom: height - MARGIN - foot };
+  }
+
+  /** Bring a point of the scene to the middle. */
+  look(x, y) {
+    const { k, tx, ty } = this.camera;
+    this.pan(this.width / 2 - (x * k + tx), this.height / 2 - (y * k + ty));
   }
 
   pan(dx, dy) {

@@ -14,11 +14,11 @@ import { NOTHING, choiceOf, counted, describe, edgesFor, graphTitle } from "./ch
 import * as chrome from "./chrome.js";
 import { element } from "./dom.js";
 import { Finder } from "./finder.js";
-import { listen } from "./gestures.js";
-import { hit } from "./hit.js";
 import { Keys } from "./keys.js";
 import { recall, remember } from "./memory.js";
+import { MiniMap } from "./minimap.js";
 import { paint } from "./painter.js";
+import { Pointer } from "./pointer.js";
 import { Kind } from "./scene.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
@@ -46,7 +46,6 @@ class GraphView {
   constructor(root) {
     this.scene = null;
     this.choice = NOTHING;
-    this.hovered = { box: -1, edge: -1 };
     this.modes = { expanded: null, flat: false, direction: "down" };
     this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), moving: false, transition: null };
     this.#build(root);
@@ -90,6 +89,8 @@ class GraphView {
     this.look.marks = new Map(Object.entries(overlay?.marks ?? {}));
     this.texts = overlay?.texts ?? {};
     chrome.legend(this.parts.legend, overlay);
+    this.stage.foot = this.parts.legend.offsetHeight;
+    this.#keepClear();
   }
 
   // -- Graphs and scenes -----------------------------------------------------------------------------------------
@@ -166,18 +167,27 @@ class GraphView {
   }
 
   #show(scene, wish) {
-    const { scene: old, parts } = this;
+    const { scene: old } = this;
     const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
     this.scene = scene;
     this.theme = readTheme(this.host, scene.meta.categories);
     arrive(this.stage, this.look, sameGraph ? old : null, scene, wish);
-    this.hovered = { box: -1, edge: -1 };
-    this.look.hovered = -1;
-    parts.tooltip.hidden = true;
+    this.pointer.forget();
     const target = wish.choose === undefined ? this.choice : choiceOf(wish.choose);
     this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
     this.#dress();
+    this.#keepClear();
     this.#save();
+  }
+
+  /** A legend takes room: what is wholly in view shall not lie under it. */
+  #keepClear() {
+    if (!this.scene || !this.stage.foot) return;
+    const [w, h] = this.scene.meta.size;
+    const { camera, width, height, room } = this.stage;
+    const whole = { x: 0, y: 0, w, h };
+    const inView = Camera.shows(camera, whole, { left: 0, top: 0, right: width, bottom: height });
+    if (inView && !Camera.shows(camera, whole, room)) this.fit();
   }
 
   /** Everything around the canvas that depends on the scene. */
@@ -226,8 +236,8 @@ class GraphView {
     const box = this.scene?.anchorOf(id) ?? -1;
     if (box < 0) return;
     const rect = this.scene.rectOf(box);
-    const { camera, width, height } = this.stage;
-    if (!Camera.shows(camera, rect, width, height)) this.stage.glide(Camera.centre(camera, rect, width, height));
+    const { camera, room } = this.stage;
+    if (!Camera.shows(camera, rect, room)) this.stage.glide(Camera.centre(camera, rect, room));
   }
 
   /** Open what a box holds: expand a group, open a nested graph, follow a stub. */
@@ -250,44 +260,10 @@ class GraphView {
   }
 
   /** A stub stands for an edge too long to draw: go to the box at its other end. */
-  #follow(box) {
+  follow(box) {
     const id = this.scene.idOf(box);
     const target = id.slice(id.indexOf(">") + 1);
     if (target) this.reveal(this.graph, target);
-  }
-
-  // -- Pointer ---------------------------------------------------------------------------------------------------
-
-  #at(x, y) {
-    const { k, tx, ty } = this.stage.camera;
-    return this.scene ? hit(this.scene, (x - tx) / k, (y - ty) / k, k) : { box: -1, edge: -1, toggle: false };
-  }
-
-  #click(x, y) {
-    this.host.focus({ preventScroll: true });
-    this.parts.menu.hidden = true;
-    this.parts.tooltip.hidden = true;
-    if (!this.scene) return;
-    const { box, edge, toggle } = this.#at(x, y);
-    if (toggle) this.toggle(this.scene.idOf(box));
-    else if (box >= 0 && this.scene.kind[box] === Kind.STUB) this.#follow(box);
-    else if (box >= 0) this.choose(choiceOf(this.scene.idOf(box)));
-    else if (edge >= 0) this.choose(choiceOf(`v:${this.scene.text(this.scene.value[edge])}`));
-    else if (this.choice.id) this.choose(NOTHING);
-  }
-
-  #hover(x, y) {
-    if (!this.scene) return;
-    const found = this.#at(x, y);
-    const { width, camera } = this.stage;
-    const isFrame = found.box >= 0 && this.scene.kind[found.box] === Kind.FRAME;
-    const tip = isFrame && camera.k > 0.3 ? [] : describe(this.scene, found, this.texts);
-    chrome.tooltip(this.parts.tooltip, tip, x, y, width);
-    this.canvas.style.cursor = found.box >= 0 || found.edge >= 0 ? "pointer" : "grab";
-    if (found.box === this.hovered.box && found.edge === this.hovered.edge) return;
-    this.hovered = found;
-    this.look.hovered = found.box;
-    this.stage.invalidate();
   }
 
   // -- The page --------------------------------------------------------------------------------------------------
@@ -299,10 +275,10 @@ class GraphView {
       progress: part("progress"),
       trail: element("nav", { class: "trail", "aria-label": "Graphs", hidden: true }),
       legend: part("legend"),
+      status: element("div", { class: "status" }),
       notice: part("notice", { role: "status" }),
       tooltip: part("tooltip"),
       menu: part("menu", { role: "menu" }),
-      status: element("div", { class: "status" }),
       voice: element("div", { class: "voice", "aria-live": "polite" }),
       sheet: part("sheet-place"),
     };
@@ -312,13 +288,17 @@ class GraphView {
       () => this.host.focus({ preventScroll: true }),
     );
     this.bar = chrome.toolbar(this.finder, this.#actions());
-    const head = element("div", { class: "head-line" }, this.parts.trail, this.bar.element);
-    const { trail: _, ...others } = this.parts;
+    this.map = new MiniMap((x, y) => this.stage.look(x, y));
+    const { trail, legend, status, ...others } = this.parts;
+    const head = element("div", { class: "head-line" }, trail, this.bar.element);
+    const corner = element("div", { class: "corner" }, this.map.element, status);
+    this.foot = element("div", { class: "foot-line" }, legend, corner);
     this.host = element(
       "div",
       { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
       this.canvas,
       head,
+      this.foot,
       ...Object.values(others),
     );
     this.host.graphView = this;
@@ -326,17 +306,7 @@ class GraphView {
     root.append(this.host);
     this.stage = new Stage(this.host, this.canvas, (size, camera) => this.#draw(size, camera), () => this.#save());
     this.keys = new Keys(this, root);
-    listen(this.canvas, {
-      pan: (dx, dy) => this.stage.pan(dx, dy),
-      zoom: (x, y, factor) => this.stage.zoom(x, y, factor),
-      click: (x, y) => this.#click(x, y),
-      doubleClick: (x, y) => {
-        const { box, toggle } = this.#at(x, y);
-        if (box >= 0 && !toggle) this.activate(box);
-      },
-      hover: (x, y) => this.#hover(x, y),
-      leave: () => this.#hover(-1e6, -1e6),
-    });
+    this.pointer = new Pointer(this);
   }
 
   #actions() {
@@ -360,7 +330,7 @@ class GraphView {
   fit() {
     if (!this.scene) return;
     const [w, h] = this.scene.meta.size;
-    this.stage.glide(Camera.fit({ x: 0, y: 0, w, h }, this.stage.width, this.stage.height));
+    this.stage.glide(Camera.fit({ x: 0, y: 0, w, h }, this.stage.room));
   }
 
   help() {
@@ -374,8 +344,10 @@ class GraphView {
     this.look.moving = this.stage.moving;
     const begin = performance.now();
     const ctx = this.canvas.getContext("2d", { alpha: false });
-    if (this.scene) paint(ctx, this.scene, camera, size, this.theme, this.look);
-    else {
+    if (this.scene) {
+      paint(ctx, this.scene, camera, size, this.theme, this.look);
+      this.map.draw(this.scene, camera, size, this.theme, this.look);
+    } else {
       ctx.fillStyle = this.theme?.background ?? "#fff";
       ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
     }
