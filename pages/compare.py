@@ -16,9 +16,10 @@ from graphdebug.ui.compare_panel import (
 )
 from graphdebug.ui.compare_setup import compare_setup
 from graphdebug.ui.empty_state import no_model
-from graphdebug.ui.graph_view import graph_column
+from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.results import compare_result, open_job
+from graphdebug.ui.scroll import scroll_to_top
 from graphdebug.ui.tolerance_form import tolerance_form
 from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
@@ -27,8 +28,8 @@ from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 @st.fragment
 def page(entry: ModelEntry, job: JobEntry | None) -> None:
-    """Draw the graph, the panel beside it and the table below; a click in the graph runs only this."""
-    left, right = st.columns([3, 2], gap="medium")
+    """Draw the graph, and the panel beside it; a click in the graph runs only this."""
+    left, right = graph_and_panel()
     with right:
         names = ["Set up", "Verdict", "Tolerances"]
         tabs = st.tabs(names, default="Verdict" if job else "Set up", key=f"compare:tab:{job.id if job else ''}")
@@ -50,15 +51,22 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
             st.caption(plain(job.title))
             verdict_box(result)
             downloads(entry, job, result)
-            plot_view(job, result, focus.name if focus else None)
+            _rows(job, result, focus.name if focus else None)
             if focus is not None:
                 row_view(focus)
-    if job is not None and result is not None:
-        every, left_out = st.tabs(["All tensors", f"Not compared ({result.verdict.not_compared:,})"])
-        with every:
-            table_view(job, result, focus.name if focus else None)
-        with left_out:
-            not_compared_view(result)
+    scroll_to_top(f"{job.id} {job.state}" if job else "")
+
+
+def _rows(job: JobEntry, result: CompareResult, focus: str | None) -> None:
+    """Show all tensors: along the graph, as a table, and those without a verdict."""
+    missing = f"Not compared ({result.verdict.not_compared:,})"
+    along, table, left_out = st.tabs(["Along the graph", "All tensors", missing])
+    with along:
+        plot_view(job, result, focus)
+    with table:
+        table_view(job, result, focus)
+    with left_out:
+        not_compared_view(result)
 
 
 def _judged(job: JobEntry | None) -> CompareResult | None:

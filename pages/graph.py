@@ -5,14 +5,14 @@ import streamlit as st
 from graphdebug.ui import state
 from graphdebug.ui.choice_panel import choice_panel
 from graphdebug.ui.empty_state import no_model
-from graphdebug.ui.graph_view import graph_column
+from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.workspace.entries import ModelEntry
 
 
 @st.fragment
 def workbench(entry: ModelEntry) -> None:
     """The graph and, beside it, what is known of the choice; a click runs only this."""
-    graph, panel = st.columns([2, 1], gap="medium")
+    graph, panel = graph_and_panel()
     with graph:
         choice = graph_column(entry, "graph")
     with panel:

@@ -4,11 +4,12 @@ import streamlit as st
 
 from graphdebug.ui import state
 from graphdebug.ui.empty_state import no_model
-from graphdebug.ui.graph_view import graph_column
+from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.results import open_job, run_result
 from graphdebug.ui.run_panel import focus_of, nonfinite_overlay, run_headline, run_table_view
 from graphdebug.ui.run_setup import run_setup
+from graphdebug.ui.scroll import scroll_to_top
 from graphdebug.ui.tensor_panel import tensor_panel
 from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
@@ -17,14 +18,14 @@ from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 @st.fragment
 def page(entry: ModelEntry, job: JobEntry | None) -> None:
-    """Draw the graph, the panel beside it and the table below; a click in the graph runs only this."""
+    """Draw the graph, and the panel beside it; a click in the graph runs only this."""
     result = None
     if job is not None and job.state is JobState.DONE:
         try:
             result = run_result(state.workspace().root, job.id)
         except WorkspaceError as error:
             st.error(plain(str(error)))
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = graph_and_panel()
     with left:
         choice = graph_column(entry, "tensors", nonfinite_overlay(entry, result) if result else None)
     focus = focus_of(result, choice) if result else None
@@ -40,12 +41,12 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
             else:
                 follow(job.id)
                 failure(job)
-            if result is not None:
+            if job is not None and result is not None:
                 run_headline(result)
+                run_table_view(job, result, focus.name if focus else None)
             if job is not None and focus is not None:
                 tensor_panel(job, focus)
-    if job is not None and result is not None:
-        run_table_view(job, result, focus.name if focus else None)
+    scroll_to_top(f"{job.id} {job.state}" if job else "")
 
 
 job = open_job("run", state.run_id())

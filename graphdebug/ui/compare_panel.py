@@ -196,7 +196,7 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
     st.dataframe(
         _table(_version(job, result), tuple(shown), rows),
         hide_index=True,
-        height=min(480, 38 + 35 * max(1, len(rows))),
+        height=min(318, 38 + 35 * max(1, len(rows))),
         column_config=comparison_columns(),
         on_select=choose,
         selection_mode=ROW_MODES,

@@ -23,8 +23,6 @@ _MODES = {
     "isolated": "Every tensor of the model is exposed on both sides. All are compared; engines fuse less than usual.",
     "deployed": "Each engine optimises first; compared is what survives. Nothing of the deployed graph is changed.",
 }
-_SIDE_WIDTH = 232
-"""Pixels: two side by side where the panel is wide, one below the other where it is not."""
 _WHAT = {"model": "This model", "other": "Another model", "run": "Saved run"}
 
 
@@ -48,14 +46,14 @@ _PRESETS: Mapping[str, tuple[Chosen, Chosen]] = {
 def compare_setup(entry: ModelEntry) -> None:
     """Ask for everything a comparison needs and start it; then open it."""
     generation, (reference, candidate) = _start_values()
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for label, sides in _PRESETS.items():
             st.button(label, key=f"preset:{label}", on_click=_preset, args=sides)
     asked = []
     starts = (("Reference", reference), ("Candidate", candidate))
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="small", key="compare-sides"):
         for title, start in starts:
-            with st.container(width=_SIDE_WIDTH):
+            with st.container():
                 asked.append(_side(entry, title, start, f"compare:{generation}:{title}"))
     mode = st.radio("Mode", list(_MODES), captions=list(_MODES.values()), format_func=_mode_title, key="compare:mode")
     feeds = _feeds(entry, asked)

@@ -5,7 +5,7 @@ from html import escape
 
 import streamlit as st
 
-_GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(7.2rem,1fr));gap:.55rem .9rem"
+_GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(6.4rem,1fr));gap:.55rem .9rem"
 _NAME = "font-size:.8rem;opacity:.65;white-space:nowrap"
 _VALUE = "overflow-wrap:anywhere;font-variant-numeric:tabular-nums"
 

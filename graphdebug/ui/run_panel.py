@@ -58,13 +58,13 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
         if at is not None:
             state.choose(MAIN_GRAPH, value=result.rows[at].name)
 
-    _download_bar(job, result)
+    _download_bar(job)
     marked = next((at for at, row in enumerate(result.rows) if row.name == focus), None)
     mark_row(key, marked)
     st.dataframe(
         _table(job.id, result),
         hide_index=True,
-        height=min(460, 38 + 35 * max(1, len(result.rows))),
+        height=min(283, 38 + 35 * max(1, len(result.rows))),
         column_config=run_columns(),
         on_select=choose,
         selection_mode=ROW_MODES,
@@ -88,16 +88,16 @@ def focus_of(result: RunResult, choice: Choice | None) -> TensorRow | None:
     return next((row for row in result.rows if row.name == fallback), None)
 
 
-def _download_bar(job: JobEntry, result: RunResult) -> None:
-    files = {"tensors.npz": "All tensors", "feeds.npz": "What was fed"}
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{plural(len(result.rows), 'tensor')}**", width="content")
+def _download_bar(job: JobEntry) -> None:
+    files = {"tensors.npz": "All tensors", "feeds.npz": "Inputs"}
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         for name, label in files.items():
             path = job.folder / name
             if path.is_file():
                 st.link_button(
-                    f"{label} · .npz · {size(path.stat().st_size)}",
+                    f"{label} · {size(path.stat().st_size)}",
                     f"graphdebug/jobs/{job.id}/files/{name}",
+                    help=f"Download `{name}`",
                     icon=":material/download:",
                 )
         if st.button("Compare with…", icon=":material/compare_arrows:", help="Compare this run with another one."):

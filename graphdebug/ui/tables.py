@@ -11,6 +11,8 @@ from graphdebug.runtime.requests import TensorRow
 from graphdebug.ui.error_scale import excess
 from graphdebug.ui.words import dtype, shape
 
+_NAME = 190
+"""Pixels of the name's column: it stays in view while the others scroll."""
 _SIGNS = {Status.MATCH: "✓", Status.DIFFER: "✗", Status.NOT_COMPARED: "–"}
 
 
@@ -20,13 +22,13 @@ def run_table(rows: Sequence[TensorRow]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "tensor": [row.name for row in rows],
+            "min": pd.array([each.minimum if each else None for each in statistics], dtype="Float64"),
+            "max": pd.array([each.maximum if each else None for each in statistics], dtype="Float64"),
+            "NaN": pd.array([each.nans if each else None for each in statistics], dtype="Int64"),
+            "inf": pd.array([each.infs if each else None for each in statistics], dtype="Int64"),
             "op": [row.op for row in rows],
             "dtype": [dtype(row.type) for row in rows],
             "shape": [shape(row.type) for row in rows],
-            "NaN": pd.array([each.nans if each else None for each in statistics], dtype="Int64"),
-            "inf": pd.array([each.infs if each else None for each in statistics], dtype="Int64"),
-            "min": pd.array([each.minimum if each else None for each in statistics], dtype="Float64"),
-            "max": pd.array([each.maximum if each else None for each in statistics], dtype="Float64"),
             "mean": pd.array([each.mean if each else None for each in statistics], dtype="Float64"),
             "std": pd.array([each.std if each else None for each in statistics], dtype="Float64"),
             "zeros": pd.array([each.zeros if each else None for each in statistics], dtype="Int64"),
@@ -41,7 +43,7 @@ def run_columns() -> dict[str, Any]:
     """Return the column configuration of ``run_table``."""
     scientific = {name: _number(name) for name in ("min", "max", "mean", "std")}
     return scientific | {
-        "tensor": st.column_config.TextColumn("tensor", width="medium", pinned=True),
+        "tensor": st.column_config.TextColumn("tensor", width=_NAME, pinned=True),
         "shape": st.column_config.TextColumn("shape", width="small"),
         "bytes": st.column_config.NumberColumn("size", format="bytes"),
         "note": st.column_config.TextColumn("note", width="medium"),
@@ -57,12 +59,12 @@ def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
 
     return pd.DataFrame(
         {
-            "status": [f"{_SIGNS[row.status]} {row.status}" for row in rows],
+            "status": [_SIGNS[row.status] for row in rows],
             "tensor": [row.name for row in rows],
-            "op": [row.op for row in rows],
-            "scope": [row.scope for row in rows],
             "error ÷ tolerance": pd.array([excess(row) for row in rows], dtype="Float64"),
             "max abs": column("max_abs"),
+            "op": [row.op for row in rows],
+            "scope": [row.scope for row in rows],
             "mean abs": column("mean_abs"),
             "max rel": column("max_rel"),
             "RMSE": column("rmse"),
@@ -84,10 +86,11 @@ def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
 
 def comparison_columns() -> dict[str, Any]:
     """Return the column configuration of ``comparison_table``."""
-    scientific = ("error ÷ tolerance", "max abs", "mean abs", "max rel", "RMSE", "reference", "candidate", "ULP")
-    return {name: _number(name) for name in scientific} | {
-        "status": st.column_config.TextColumn("status", width="small", pinned=True),
-        "tensor": st.column_config.TextColumn("tensor", width="medium", pinned=True),
+    errors = {name: _number(name, "%.2e") for name in ("max abs", "mean abs", "max rel", "RMSE")}
+    values = {name: _number(name) for name in ("error ÷ tolerance", "reference", "candidate", "ULP")}
+    special = {
+        "status": st.column_config.TextColumn("", width=28, pinned=True, help="✓ match, ✗ differ, – not compared"),
+        "tensor": st.column_config.TextColumn("tensor", width=_NAME, pinned=True),
         "cosine": st.column_config.NumberColumn("cosine", format="%.7f"),
         "SQNR dB": st.column_config.NumberColumn("SQNR dB", format="%.1f"),
         "outside": st.column_config.NumberColumn(
@@ -95,10 +98,11 @@ def comparison_columns() -> dict[str, Any]:
         ),
         "argmax agrees": st.column_config.NumberColumn("argmax agrees", format="percent"),
     }
+    return errors | values | special
 
 
-def _number(name: str) -> Any:
-    return st.column_config.NumberColumn(name, format="%.4g")
+def _number(name: str, form: str = "%.4g") -> Any:
+    return st.column_config.NumberColumn(name, format=form)
 
 
 def _index(index: tuple[int, ...]) -> str:

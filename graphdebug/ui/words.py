@@ -13,6 +13,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def breakable(text: str) -> str:
+    """Return foreign text for markdown like ``plain``, that may break after the marks which join a name's parts."""
+    return re.sub(r"([_./-])(?=.)", "\\1\u200b", plain(text))
+
+
 def size(count: int) -> str:
     """Return bytes in decimal units, as file managers show them: ``435 MB``."""
     value = float(count)

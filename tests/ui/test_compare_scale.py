@@ -77,5 +77,5 @@ def test_table_has_a_line_for_each_row():
     table = comparison_table(rows)
     assert table["max abs"].tolist()[0] == 0.5
     assert table["max abs"].isna().tolist() == [False, True]
-    assert table["status"].tolist() == ["✗ differ", "– not compared"]
+    assert table["status"].tolist() == ["✗", "–"]
     assert table["worst at"].tolist() == ["[0]", ""]

@@ -3,18 +3,17 @@
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from graphdebug.ui.graph_view.component import Overlay, graph_view
 from graphdebug.ui.state import Choice
 from graphdebug.workspace.entries import ModelEntry
 
-# The panel may be longer than the window; the graph then stays in sight. A graph needs the page's whole width.
-_STYLE = """<style>
-@media (min-width: 640px) {{
-  [data-testid="stColumn"]:has(.st-key-{key}) {{ position: sticky; top: 1.2rem; align-self: flex-start; }}
-}}
-.stMainBlockContainer {{ padding-left: 2rem; padding-right: 2rem; }}
-</style>"""
+
+def graph_and_panel() -> tuple[DeltaGenerator, DeltaGenerator]:
+    """Return the two columns of a working page: the graph's (see ``graph_column``) and the panel's."""
+    graph, panel = st.columns([3, 2], gap="medium")
+    return graph, panel
 
 
 def graph_column(
@@ -27,10 +26,8 @@ def graph_column(
 ) -> Choice | None:
     """Show the graph of ``entry`` in the column one is in, and return what is chosen.
 
-    Call it inside ``with st.columns(…)[0]``, in the same fragment as the panel that follows the choice: then a click in
-    the graph runs only that fragment.
+    Call it inside the first column of ``graph_and_panel``, in the same fragment as the panel that follows the choice:
+    then a click in the graph runs only that fragment.
     """
-    place = f"graph_place_{key}"
-    st.html(_STYLE.format(key=place))
-    with st.container(key=place):
+    with st.container(key=f"graph_place_{key}"):  # style.css knows it by this name
         return graph_view(entry.id, key=f"graph_{key}", overlay=overlay, height=height, on_choice=on_choice)
