@@ -15,7 +15,10 @@ with st.container(horizontal=True, vertical_alignment="center", horizontal_align
             st.button("Back to the open model", icon=":material/arrow_back:", on_click=pick_another, args=(False,))
     elif entry is not None:
         st.title(plain(entry.name), anchor=False)
-        st.button("Open another", icon=":material/folder_open:", on_click=pick_another, args=(True,))
+        with st.container(horizontal=True, width="content", gap="small"):
+            st.button("Open another", icon=":material/folder_open:", on_click=pick_another, args=(True,))
+            if st.button("Show the graph", icon=":material/account_tree:", type="primary"):
+                state.go("graph")
 
 if picking():
     if entry is None and state.parameter("model"):

@@ -15,6 +15,7 @@ from graphdebug.model.origin import Origin
 from graphdebug.model.records import Finding
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
+from graphdebug.ui.first_steps import nothing_chosen, tap_hint
 from graphdebug.ui.state import Choice
 from graphdebug.ui.weight_panel import weight_panel
 from graphdebug.ui.words import plain, plural
@@ -30,7 +31,7 @@ _COLORS = {"error": "red", "warning": "orange", "info": "blue"}
 def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
     """Show everything about the choice; without one, how to make one."""
     if choice is None:
-        _nothing_chosen(entry)
+        nothing_chosen(entry)
         return
     try:
         model = model_of(entry)
@@ -44,27 +45,6 @@ def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
         _group(found)
     elif isinstance(found, ValueDetails):
         _value(model, found)
-
-
-def _nothing_chosen(entry: ModelEntry) -> None:
-    st.subheader("Choose something", anchor=False)
-    st.markdown(
-        "Click a node, an edge, an input or an output to see its attributes, types, weights and source.  \n"
-        "Double click a group to open it, **/** searches, **f** fits, **?** lists all keys."
-    )
-    worst = [finding for finding in entry.record.findings if finding.node is not None or finding.tensor][:_MOST_VALUES]
-    if worst:
-        st.caption("Problems with a place in the graph")
-        for position, finding in enumerate(worst):
-            node = finding.node
-            st.button(
-                f"{_ICONS[finding.severity]} {plain(finding.message[:160])}",
-                key=f"finding-{position}",
-                type="tertiary",
-                on_click=state.choose,
-                args=(finding.graph,),
-                kwargs={"node": node} if node is not None else {"value": finding.tensor},
-            )
 
 
 def _node(model: Model, node: NodeDetails) -> None:
@@ -163,7 +143,9 @@ def _tap_buttons(graph: str, names: Sequence[str]) -> None:
         label, sign, change = f"Don't tap {what}", ":material/check_circle:", state.unpick
     else:
         label, sign, change = f"Tap {what}", ":material/water_drop:", state.pick
-    st.button(label, icon=sign, on_click=change, args=tuple(names), key="tap")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(label, icon=sign, on_click=change, args=tuple(names), key="tap")
+        tap_hint()
 
 
 def _children(node: NodeDetails) -> None:

@@ -102,16 +102,21 @@ def _workspace_list(models: list[ModelEntry]) -> None:
         for entry in models
     ]
     picked = st.dataframe(
-        pd.DataFrame(rows), hide_index=True, on_select="rerun", selection_mode="multi-row", key="workspace-models"
+        pd.DataFrame(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode=["multi-row", "single-cell"],
+        key="workspace-models",
     )
+    for row, _ in picked.selection.cells:
+        st.session_state.pop(_ANOTHER, None)
+        state.open_model(models[row].id)
+        st.rerun()
     chosen = [models[row] for row in picked.selection.rows if row < len(models)]
-    with st.container(horizontal=True):
-        if st.button("Open", icon=":material/folder_open:", type="primary", disabled=len(chosen) != 1):
-            st.session_state.pop(_ANOTHER, None)
-            state.open_model(chosen[0].id)
-            st.rerun()
-        if st.button("Delete…", icon=":material/delete:", disabled=not chosen):
-            _confirm_delete(chosen)
+    if not chosen:
+        st.caption("Click a model to open it; tick models to delete them.")
+    elif st.button("Delete…", icon=":material/delete:"):
+        _confirm_delete(chosen)
 
 
 def _findings_text(entry: ModelEntry) -> str:

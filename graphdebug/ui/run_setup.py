@@ -42,10 +42,9 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     missing = missing_files(feeds)
     for name in missing:
         st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
-    nothing = what == "picked" and not tensors
-    if st.button(
-        "Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing) or nothing, width="stretch"
-    ):
+    if what == "picked" and not tensors:
+        st.caption("Nothing is picked: the model's outputs will be recorded.")
+    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
         count = "all tensors" if tensors is None else plural(len(tensors), "tensor") if tensors else "outputs"
         request = RunRequest(entry.location, spec, feeds, tensors, mode)
         _start(entry, request, f"{count} of {entry.name} on {spec_title(spec)}")

@@ -1,0 +1,82 @@
+"""What stands beside the graph before anything is chosen: the model's ends, what is wrong with it, what to do next."""
+
+import streamlit as st
+
+from graphdebug.model.records import Finding, Severity, ValueInfo
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.ui import state
+from graphdebug.ui.navigation import page
+from graphdebug.ui.words import breakable, plain, plural
+from graphdebug.view.labels import type_label
+from graphdebug.workspace.entries import ModelEntry
+
+_MOST = 6
+_SIGNS = {
+    Severity.ERROR: ":red[:material/error:]",
+    Severity.WARNING: ":orange[:material/warning:]",
+    Severity.INFO: ":blue[:material/info:]",
+}
+
+
+def nothing_chosen(entry: ModelEntry) -> None:
+    """Fill the panel while nothing is chosen in the graph."""
+    summary = entry.record.summary
+    st.subheader(breakable(entry.name), anchor=False)
+    st.markdown(
+        "**Click** a node, an edge or a group to read everything about it.  \n"
+        "**Double click** a group to open it. "
+        ":gray-badge[/] searches, :gray-badge[f] fits, :gray-badge[?] lists all keys."
+    )
+    _ends("Inputs", summary.inputs)
+    _ends("Outputs", summary.outputs)
+    _findings([found for found in entry.record.findings if found.node is not None or found.tensor])
+    st.markdown("**Next**")
+    with st.container(gap="xsmall"):
+        st.page_link(page("tensors"), label="Run it and look at any tensor", icon=":material/data_array:")
+        st.page_link(page("compare"), label="Compare two ways to run it", icon=":material/compare_arrows:")
+
+
+def tap_hint() -> None:
+    """Lead to the run once something is tapped."""
+    tapped = len(state.picked_tensors())
+    if tapped:
+        st.page_link(page("tensors"), label=f"Run with {plural(tapped, 'tap')}", icon=":material/arrow_forward:")
+
+
+def _ends(title: str, values: tuple[ValueInfo, ...]) -> None:
+    """List where values come in or go out; a click shows the place."""
+    if not values:
+        return
+    st.markdown(f"**{title}**")
+    with st.container(gap=None, key=f"sentences-{title}"):
+        for position, value in enumerate(values[:_MOST]):
+            st.button(
+                f"{breakable(value.name)} :primary[{plain(type_label(value.type))}]",
+                key=f"end-{title}-{position}",
+                type="tertiary",
+                on_click=state.choose,
+                args=(MAIN_GRAPH,),
+                kwargs={"value": value.name},
+            )
+        if len(values) > _MOST:
+            st.caption(f"and {len(values) - _MOST} more")
+
+
+def _findings(findings: list[Finding]) -> None:
+    """List the worst findings that have a place in a graph; a click shows it."""
+    if not findings:
+        return
+    bad = any(finding.severity != Severity.INFO for finding in findings)
+    st.markdown("**Problems**" if bad else "**Notes**")
+    with st.container(gap=None, key="sentences-findings"):
+        for position, finding in enumerate(findings[:_MOST]):
+            st.button(
+                f"{_SIGNS[finding.severity]} {plain(finding.message[:200])}",
+                key=f"finding-{position}",
+                type="tertiary",
+                on_click=state.choose,
+                args=(finding.graph,),
+                kwargs={"value": finding.tensor} if finding.node is None else {"node": finding.node},
+            )
+        if len(findings) > _MOST:
+            st.page_link(page("open"), label=f"All {len(findings):,} are on Open", icon=":material/arrow_forward:")
