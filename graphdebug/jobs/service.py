@@ -6,6 +6,7 @@ job too, with two more steps in the following thread: find the model file before
 
 import logging
 import os
+import re
 import threading
 import time
 import traceback
@@ -30,6 +31,7 @@ T = TypeVar("T")
 _OPEN = "graphdebug.model.opening:open_job"
 _OPEN_LIMITS = Limits(memory=8 << 30, seconds=900, output=4 << 30)
 _UPDATE_EVERY = 0.25
+_COUNT = re.compile(r"\d+")
 _SLOTS = {"open": threading.Semaphore(4)}
 _OTHER_SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
 """Runs and comparisons use every core they get: a few at a time, the others queue."""
@@ -49,6 +51,7 @@ class Task:
         self.job = job
         self._worker: Worker | None = None
         self._cancelled = threading.Event()
+        self._step = ""
         self._reported = 0.0
 
     def cancel(self) -> None:
@@ -58,10 +61,16 @@ class Task:
             self._worker.cancel()
 
     def report(self, fraction: float | None, message: str) -> None:
-        """Note progress, at most a few times a second. Raises WorkerError when the job was cancelled."""
+        """Note progress: a new step at once, counts within a step a few times a second.
+
+        Raises:
+            WorkerError: the job was cancelled.
+        """
         self.check()
-        if time.monotonic() - self._reported >= _UPDATE_EVERY:
-            self._reported = time.monotonic()
+        step = _COUNT.sub("", message)
+        # A step may last for ever: what is shown then must not be the step before it.
+        if step != self._step or time.monotonic() - self._reported >= _UPDATE_EVERY:
+            self._step, self._reported = step, time.monotonic()
             self.workspace.update_job(self.job.id, progress=fraction, message=message)
 
     def check(self) -> None:

@@ -64,7 +64,7 @@ def _bar(job: JobEntry, place: str) -> None:
         if job.message:
             text += f"  \n:small[{plain(_shortened(job.message, 60))}]"
         st.progress(job.progress or 0.0, text)
-        if st.button("", icon=":material/close:", key=f"cancel-{place}-{job.id}", help="Cancel", type="tertiary"):
+        if st.button("Cancel", icon=":material/close:", key=f"cancel-{place}-{job.id}", type="tertiary"):
             service.cancel(job.id)
 
 
