@@ -12,6 +12,8 @@ _PREFIX = "pkg.torch.onnx."
 _QUOTED = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 _FRAME = re.compile(r'File "([^"\n]*)", line (\d+)')
 _LIBRARY = "/torch/"
+_NO_SCOPE = "_empty_nn_module_stack_from_metadata_hook"
+"""What torch's exporter calls the scope of a node that it knows none of (torch/fx, node metadata): no scope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ def origin(node: onnx.NodeProto) -> Origin:
         return Origin(_scope_of_name(node.name), (), source, stack)
     if len(classes) != len(scopes):
         classes = []
-    if scopes[0] == "":  # the exported module itself
-        scopes, classes = scopes[1:], classes[1:]
-    return Origin(_relative(scopes), tuple(classes), source, stack)
+    # The empty one is the exported module itself.
+    real = [position for position, scope in enumerate(scopes) if scope not in ("", _NO_SCOPE)]
+    known = tuple(classes[position] for position in real) if classes else ()
+    return Origin(_relative([scopes[position] for position in real]), known, source, stack)
 
 
 def _source(stack: str) -> str:
@@ -62,7 +65,7 @@ def _scope_of_name(name: str) -> tuple[str, ...]:
     """``/layer1/layer1.0/conv1/Conv`` → ``("layer1", "0", "conv1")``."""
     if "/" not in name:
         return ()
-    return _relative([part for part in name.split("/")[:-1] if part])
+    return _relative([part for part in name.split("/")[:-1] if part not in ("", _NO_SCOPE)])
 
 
 def _relative(scopes: list[str]) -> tuple[str, ...]:

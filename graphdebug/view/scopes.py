@@ -18,9 +18,6 @@ MANY_GROUPS = 64
 PAGE_ABOVE, PAGE = 150, 50
 SHORTEST_RUN = 4
 
-NO_SCOPE = "_empty_nn_module_stack_from_metadata_hook"
-"""What torch's exporter calls the scope of a node that it knows none of (torch/fx, node metadata)."""
-
 _ESCAPES = str.maketrans({"%": "%25", "/": "%2F", ",": "%2C", "~": "%7E"})
 _NUMBER = re.compile(r"\d{1,9}")
 
@@ -86,9 +83,6 @@ def _scopes(index: GraphIndex, order: Sequence[int]) -> tuple[dict[int, Path], d
     classes: dict[Path, str] = {}
     for node in order:
         where = origin(index.nodes[node])
-        if where.scope[:1] == (NO_SCOPE,):
-            scopes[node] = ()
-            continue
         scopes[node] = where.scope[:MAX_DEPTH]
         if len(where.classes) == len(where.scope):
             for depth, name in enumerate(where.classes[:MAX_DEPTH], start=1):

@@ -34,6 +34,14 @@ def test_metadata_of_the_dynamo_exporter() -> None:
     assert found.stack == STACK
 
 
+def test_the_exporters_mark_for_no_scope_is_no_scope() -> None:
+    mark = "_empty_nn_module_stack_from_metadata_hook"
+    found = origin(
+        exported(name_scopes=f"['', '{mark}', 'a.b', 'add']", class_hierarchy="['Net', 'None', 'pkg.B', 'op']")
+    )
+    assert (found.scope, found.classes) == (("a.b",), ("pkg.B",))
+
+
 def test_a_stack_of_nothing_but_pytorch_gives_its_innermost_frame() -> None:
     trace = 'File "/x/torch/nn/a.py", line 1, in f\n  File "/x/torch/nn/b.py", line 2, in g'
     assert origin(exported(name_scopes="['', 'a']", stack_trace=trace)).source == "/x/torch/nn/b.py:2"
@@ -48,6 +56,7 @@ def test_a_stack_of_nothing_but_pytorch_gives_its_innermost_frame() -> None:
         ("/Add", ()),
         ("Conv_17", ()),
         ("//x///y//z", ("x", "y")),
+        ("/_empty_nn_module_stack_from_metadata_hook/Shape", ()),
         ("", ()),
     ],
 )
