@@ -1,5 +1,6 @@
 """What stands beside the graph before anything is chosen: the model's ends, what is wrong with it, what to do next."""
 
+import pandas as pd
 import streamlit as st
 
 from graphdebug.model.records import Finding, Severity, ValueInfo
@@ -11,6 +12,7 @@ from graphdebug.view.labels import type_label
 from graphdebug.workspace.entries import ModelEntry
 
 _MOST = 6
+_OPS_AT_ONCE = 8
 _SIGNS = {
     Severity.ERROR: ":red[:material/error:]",
     Severity.WARNING: ":orange[:material/warning:]",
@@ -29,6 +31,7 @@ def nothing_chosen(entry: ModelEntry) -> None:
     )
     _ends("Inputs", summary.inputs)
     _ends("Outputs", summary.outputs)
+    _operators(summary.ops)
     _findings([found for found in entry.record.findings if found.node is not None or found.tensor])
     st.markdown("**Next**")
     with st.container(gap="xsmall"):
@@ -60,6 +63,13 @@ def _ends(title: str, values: tuple[ValueInfo, ...]) -> None:
             )
         if len(values) > _MOST:
             st.caption(f"and {len(values) - _MOST} more")
+
+
+def _operators(ops: tuple[tuple[str, int], ...]) -> None:
+    """List the operators. A table here also means that the browser has what tables need before the first click."""
+    if ops:
+        table = pd.DataFrame(ops, columns=["operator", "nodes"])
+        st.dataframe(table, hide_index=True, height="content" if len(table) <= _OPS_AT_ONCE else 38 + 35 * _OPS_AT_ONCE)
 
 
 def _findings(findings: list[Finding]) -> None:
