@@ -20,6 +20,8 @@ _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
     "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",
 }
+_LIST = "run:picked"
+"""In the session: what the list of picked tensors shows, and its generation."""
 _LISTED = 20_000
 """Names that a pick list can hold before the browser gets slow."""
 
@@ -53,16 +55,18 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
 def _pick(entry: ModelEntry, choice: Choice | None) -> None:
     """Show the picked tensors with ways to add and remove."""
     names, picked = tensor_names(entry), state.picked_tensors()
-    key = f"run:picked:{entry.id}"
     if len(names) <= _LISTED:
         known = set(names)
-        st.session_state[key] = [name for name in picked if name in known]
+        generation = _generation(picked)
+        key = f"run:picked:{entry.id}:{generation}"
         st.multiselect(
             "Picked tensors",
             names,
+            [name for name in picked if name in known],
             key=key,
             placeholder="Type a name, or choose nodes and tensors in the graph",
-            on_change=lambda: state.set_picked_tensors(st.session_state[key]),
+            on_change=_take_from_list,
+            args=(key, generation),
             label_visibility="collapsed",
         )
     else:
@@ -75,6 +79,24 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
         outputs = [value.name for value in entry.record.summary.outputs]
         st.button("Pick outputs", on_click=state.pick, args=outputs)
         st.button("Clear", on_click=state.set_picked_tensors, args=((),), disabled=not picked)
+
+
+def _generation(picked: tuple[str, ...]) -> int:
+    """Return a number that changes when tensors were picked elsewhere than in the list.
+
+    The list is a new widget then: an answer of the old one that is still under way cannot undo what was picked.
+    """
+    shown, generation = st.session_state.get(_LIST, ((), 0))
+    if shown != picked:
+        generation += 1
+        st.session_state[_LIST] = (picked, generation)
+    return int(generation)
+
+
+def _take_from_list(key: str, generation: int) -> None:
+    picked = tuple(st.session_state[key])
+    st.session_state[_LIST] = (picked, generation)
+    state.set_picked_tensors(picked)
 
 
 def _feeds(entry: ModelEntry) -> FeedSpec:
