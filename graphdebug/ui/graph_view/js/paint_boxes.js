@@ -22,22 +22,29 @@ export function paintFrame(ctx, scene, box, rect, theme, k) {
 /** The title of an expanded group, over the edges that pass. */
 export function paintFrameTitle(ctx, scene, box, rect, theme, k) {
   if (k < Detail.OP) return;
+  const { title, aside, width, place } = frameTitle(ctx, scene, box, rect, theme);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  ctx.font = `600 11px ${theme.font}`;
-  const title = cut(ctx, scene.text(scene.label[box]) || scene.text(scene.op[box]), rect.w - 34);
-  const width = ctx.measureText(title).width;
-  ctx.font = `400 10px ${theme.font}`;
-  const aside = cut(ctx, asideOf(scene, box), rect.w - 46 - width);
-  const beside = aside ? ctx.measureText(aside).width + 7 : 0;
   ctx.fillStyle = frameFill(scene, box, theme);
-  ctx.fillRect(rect.x + 25, rect.y + 5, width + beside + 7, 18);
+  ctx.fillRect(place.x, place.y, place.w, place.h);
+  ctx.font = `400 10px ${theme.font}`;
   ctx.fillStyle = theme.muted;
   ctx.fillText(aside, rect.x + 29 + width + 7, rect.y + 14.5);
   ctx.font = `600 11px ${theme.font}`;
   ctx.fillStyle = theme.text;
   ctx.fillText(title, rect.x + 29, rect.y + 14.5);
   paintSign(ctx, { x: rect.x + 7, y: rect.y + 6, w: 16, h: 16 }, "−", theme);
+}
+
+/** A frame's title cut to its width, what stands beside it, the title's width, and the place of both. */
+export function frameTitle(ctx, scene, box, rect, theme) {
+  ctx.font = `600 11px ${theme.font}`;
+  const title = cut(ctx, scene.text(scene.label[box]) || scene.text(scene.op[box]), rect.w - 34);
+  const width = ctx.measureText(title).width;
+  ctx.font = `400 10px ${theme.font}`;
+  const aside = cut(ctx, asideOf(scene, box), rect.w - 46 - width);
+  const beside = aside ? ctx.measureText(aside).width + 7 : 0;
+  return { title, aside, width, place: { x: rect.x + 25, y: rect.y + 5, w: width + beside + 7, h: 18 } };
 }
 
 function frameFill(scene, box, theme) {

@@ -1,5 +1,6 @@
 /** Draws edges: one path for all plain ones, then those of the choice, then labels. */
 import { cut } from "./lettering.js";
+import { frameTitle } from "./paint_boxes.js";
 import { middles, trace } from "./routes.js";
 import { Kind } from "./scene.js";
 
@@ -48,14 +49,17 @@ export function paintChosenEdges(ctx, scene, chosen, theme, k) {
   }
 }
 
-/** Write types on edges, once for each value that leaves a box, where there is room between boxes and other labels. */
-export function paintEdgeLabels(ctx, scene, edges, theme, k) {
+/**
+ * Write types on edges, once for each value that leaves a box, where there is room between boxes, the titles of `frames`
+ * and other labels.
+ */
+export function paintEdgeLabels(ctx, scene, edges, frames, theme, k) {
   if (k < LABEL_FROM) return;
+  const taken = frames.map((box) => frameTitle(ctx, scene, box, scene.rectOf(box), theme).place);
   ctx.font = `500 9.5px ${theme.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "middle";
   const written = new Set();
-  const taken = [];
   for (const edge of edges) {
     const label = scene.text(scene.edgeLabel[edge]);
     const key = `${scene.ends[2 * edge]}\u0000${label}`;

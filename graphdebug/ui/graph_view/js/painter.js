@@ -42,7 +42,7 @@ export function paint(ctx, scene, camera, size, theme, look) {
   paintLeaves(ctx, scene, leaves, rectOf, theme, look, k);
   if (!look.transition) {
     paintChosenEdges(ctx, scene, look.edges, theme, k);
-    if (!look.moving || edges.length < 600) paintEdgeLabels(ctx, scene, edges, theme, k);
+    if (!look.moving || edges.length < 600) paintEdgeLabels(ctx, scene, edges, frames, theme, k);
   }
   for (const box of frames) paintFrameTitle(ctx, scene, box, rectOf(box), theme, k);
   if (k > 0.08) paintMarks(ctx, scene, leaves, rectOf, theme, look, k);
