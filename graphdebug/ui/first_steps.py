@@ -29,8 +29,9 @@ def nothing_chosen(entry: ModelEntry) -> None:
         "**Double click** a group to open it. "
         ":gray-badge[/] searches, :gray-badge[f] fits, :gray-badge[?] lists all keys."
     )
-    _ends("Inputs", summary.inputs)
-    _ends("Outputs", summary.outputs)
+    if not state.parameter("graph"):
+        _ends("Inputs", summary.inputs)
+        _ends("Outputs", summary.outputs)
     _operators(summary.ops)
     _findings([found for found in entry.record.findings if found.node is not None or found.tensor])
     st.markdown("**Next**")

@@ -84,9 +84,14 @@ def heat_map(values: Plane, steps: tuple[int, int] = (1, 1), *, height: int = 38
             showscale=False,
             hovertemplate="[%{y}, %{x}] %{text}<extra></extra>",
         )
-    figure.update_yaxes(autorange="reversed", showgrid=False, zeroline=False)
-    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False, zeroline=False, dtick=_whole_ticks(rows))
+    figure.update_xaxes(showgrid=False, zeroline=False, dtick=_whole_ticks(columns))
     return _layout(figure, height)
+
+
+def _whole_ticks(indices: np.ndarray[Any, Any]) -> int | None:
+    """A tick at every index while there are few: an axis of indices has no halves. None: as Plotly sees fit."""
+    return 1 if indices.size <= 12 and indices[-1] < 12 else None
 
 
 def line(values: Plane, *, height: int = 260) -> go.Figure:

@@ -6,7 +6,6 @@ import streamlit as st
 from graphdebug.jobs import service
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure
-from graphdebug.ui.navigation import available
 from graphdebug.ui.words import ago, plain, plural, size
 from graphdebug.workspace.entries import JobEntry, JobState
 
@@ -25,29 +24,29 @@ def results_list(jobs: list[JobEntry]) -> None:
     if not jobs:
         st.info("Nothing yet: runs started on Tensors and comparisons started on Compare are kept here.")
         return
-    names = {entry.id: entry.name for entry in state.workspace().models()}
     only_open = state.current_model() is not None and st.toggle("Only the open model", key="reports-only-open")
     shown = [job for job in jobs if not only_open or job.model_id == state.parameter("model")]
     picked = st.dataframe(
-        _table(shown, names),
+        _table(shown),
         hide_index=True,
         on_select="rerun",
-        selection_mode="multi-row",
+        selection_mode=["multi-row", "single-cell"],
         key="reports-table",
         column_config={
-            "title": st.column_config.TextColumn(width="medium"),
+            "title": st.column_config.TextColumn(width="large"),
             "result": st.column_config.TextColumn(width="large"),
         },
     )
+    for row, _ in picked.selection.cells:
+        _reopen(shown[row])
     chosen = [shown[row] for row in picked.selection.rows if row < len(shown)]
     if not chosen:
         st.caption(
-            f"{plural(len(shown), 'result')}, {size(sum(job.bytes for job in shown))}. Select rows to act on them."
+            f"{plural(len(shown), 'result')}, {size(sum(job.bytes for job in shown))}. "
+            "Click a result to open it; tick results to download or delete them."
         )
         return
     with st.container(horizontal=True):
-        if len(chosen) == 1:
-            _reopen_button(chosen[0])
         if st.button("Delete…", icon=":material/delete:"):
             _confirm_delete(chosen)
     if len(chosen) == 1:
@@ -68,27 +67,25 @@ def verdict(job: JobEntry) -> str:
     return job.message
 
 
-def _table(jobs: list[JobEntry], names: dict[str, str]) -> pd.DataFrame:
+def _table(jobs: list[JobEntry]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "kind": [_KINDS.get(job.kind, job.kind) for job in jobs],
             "state": [_STATES[job.state] for job in jobs],
             "title": [job.title for job in jobs],
             "result": [verdict(job) for job in jobs],
-            "model": [names.get(job.model_id or "", "–") for job in jobs],
             "when": [ago(job.created) for job in jobs],
             "size": [size(job.bytes) for job in jobs],
         }
     )
 
 
-def _reopen_button(job: JobEntry) -> None:
+def _reopen(job: JobEntry) -> None:
+    """Go to the page that shows this result, or how it failed. Does not return."""
     name, parameter = ("tensors", "run") if job.kind == "run" else ("compare", "comparison")
-    ready = job.state == JobState.DONE and name in available()
-    if st.button("Open", icon=":material/open_in_new:", type="primary", disabled=not ready):
-        if job.model_id:
-            state.open_model(job.model_id)
-        state.go(name, **{parameter: job.id})
+    if job.model_id:
+        state.open_model(job.model_id)
+    state.go(name, **{parameter: job.id})
 
 
 def _detail(job: JobEntry) -> None:
