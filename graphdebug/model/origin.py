@@ -56,7 +56,7 @@ def _source(stack: str) -> str:
         end = start
         if frame := _FRAME.match(stack, start):
             innermost = innermost or f"{frame[1]}:{frame[2]}"
-            if _LIBRARY not in frame[1]:
+            if _LIBRARY not in "/" + frame[1].replace("\\", "/"):  # also a relative path, also one of Windows
                 return f"{frame[1]}:{frame[2]}"
     return innermost
 

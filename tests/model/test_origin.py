@@ -77,3 +77,11 @@ def test_metadata_that_is_no_list_is_read_as_far_as_it_is_one(text: str) -> None
 def test_class_names_that_do_not_fit_the_scopes_are_left_out() -> None:
     found = origin(exported(name_scopes="['', 'a', 'b', 'n']", class_hierarchy="['Net', 'op']"))
     assert (found.scope, found.classes) == (("a", "b"), ())
+
+
+@pytest.mark.parametrize("folder", ["torch/nn", "/site-packages/torch/nn", "C:\\venv\\Lib\\site-packages\\torch\\nn"])
+def test_frames_of_pytorch_itself_are_passed_over_wherever_it_lies(folder: str) -> None:
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"])
+    stack = f'File "net.py", line 33, in forward\n    self.bn(x)\nFile "{folder}/batchnorm.py", line 210, in forward\n'
+    node.metadata_props.add(key="pkg.torch.onnx.stack_trace", value=stack)
+    assert origin(node).source == "net.py:33"
