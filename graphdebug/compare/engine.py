@@ -4,12 +4,14 @@ An engine that gives every tensor as an output holds all of them until its run e
 asked for everything at once, which tells the sizes too. Where both sides' tensors fit the budget, that was all: its
 session is closed before the other side's is made. Where they do not, only the first chunk is kept, and the other chunks
 are fetched from both sides one after the other.
+
+Tensors are judged in one thread: two of them, each calling NumPy for some microseconds at a time, take longer for
+handing the interpreter to each other (measured; see benchmarks/README.md).
 """
 
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +21,11 @@ import msgspec
 from graphdebug.compare.chunks import chunks, value_bytes
 from graphdebug.compare.judge import judge, unjudged
 from graphdebug.compare.observer import observe
-from graphdebug.compare.pairing import Pair, pair_tensors
+from graphdebug.compare.pairing import pair_tensors
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Row
 from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
-from graphdebug.runtime.backend import Mode, Session, Value
+from graphdebug.runtime.backend import BackendError, Mode, Session, Value
 from graphdebug.runtime.events import Progress
 
 ROWS_FILE = "rows.jsonl"
@@ -34,8 +36,6 @@ RESULT_VERSION = 1
 
 _RECORDED_AT_ONCE = 16
 """Tensors a chunk when nothing runs: reading twice costs nothing then, and sizes are not known."""
-_LARGE = 1 << 19
-"""Bytes from which on a tensor is worth a thread."""
 _REPORT_EVERY = 0.2
 """Seconds between two reports of progress, with the rows so far on disk."""
 
@@ -113,13 +113,20 @@ class _Comparison:
             if pair.reason:
                 yield unjudged(pair, pair.reason, pair.name in outputs)
         waiting = {pair.name: pair for pair in pairs if not pair.reason}
-        for names in self._chunks(list(waiting), sizes):
-            values = {lead.name: {name: held.pop(name) for name in names if name in held}}
-            held.clear()  # in the first chunk: what the others will fetch again
-            if len(values[lead.name]) < len(names):
-                values[lead.name] = self._fetch(lead, names)
-            values[other.name] = self._fetch(other, names)
-            yield from self._compare([waiting[name] for name in names], values, outputs)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            plain: Future[list[ObserverEffect]] | None = None
+            for names in self._chunks(list(waiting), sizes):
+                values = {lead.name: {name: held.pop(name) for name in names if name in held}}
+                held.clear()  # in the first chunk: what the others will fetch again
+                if len(values[lead.name]) < len(names):
+                    values[lead.name] = self._fetch(lead, names)
+                values[other.name] = self._fetch(other, names)
+                plain = plain or beside.submit(self._observe)
+                for name in names:  # tensors are dropped as they are judged
+                    a, b = (values[side.name].pop(name) for side in self.sides)
+                    yield judge(waiting[name], a, b, self.request.tolerances, name in outputs)
+                    del a, b
+            self.effects = plain.result() if plain is not None else self._observe()
 
     def environments(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what really ran on the reference's and on the candidate's side."""
@@ -127,11 +134,7 @@ class _Comparison:
         return described[0], described[1]
 
     def _open(self, side: OpenSide) -> None:
-        """Run the side as anyone would, for the observer effect, then make the session with its tensors exposed."""
-        if side.runs:
-            self.progress(None, f"running the {side.name} without taps")
-            with closing(side.prepare(Mode.PLAIN)) as session:
-                side.plain.update(session.infer(self.feeds, session.outputs))
+        """Make the session with the side's tensors exposed."""
         self.progress(None, f"preparing the {side.name}")
         tapped = side.prepare(Mode(self.request.mode), self.request.tensors)
         self.sessions[side.name] = self.stack.enter_context(closing(tapped))
@@ -142,30 +145,35 @@ class _Comparison:
         return (list(names[start : start + _RECORDED_AT_ONCE]) for start in range(0, len(names), _RECORDED_AT_ONCE))
 
     def _fetch(self, side: OpenSide, names: Sequence[str]) -> dict[str, Value]:
-        """Fetch tensors, and see what the taps did to the outputs among them; outputs come along the first time."""
+        """Fetch tensors from one side, and the first time its outputs too, for the observer effect."""
         self.progress(None, f"running the {side.name}")
         session = self.sessions[side.name]
-        more = [name for name in side.plain if name in session.outputs and name not in set(names)]
+        more = [name for name in session.outputs if side.runs and name not in side.tapped and name not in set(names)]
         values = session.infer(self.feeds, [*names, *more])
-        for name in [name for name in side.plain if name in values]:
-            self.effects.append(observe(side.name, name, side.plain.pop(name), values[name]))
+        if side.runs:
+            side.tapped.update((name, values[name]) for name in session.outputs if name in values)
         for name in more:
             del values[name]
         return values
 
-    def _compare(self, pairs: Sequence[Pair], values: dict[str, dict[str, Value]], outputs: set[str]) -> Iterator[Row]:
-        """Judge one chunk; every tensor is dropped as soon as its row is there.
+    def _observe(self) -> list[ObserverEffect]:
+        """Run both sides as anyone would, without taps, and compare their outputs with those of the tapped runs.
 
-        Large tensors go to threads, where NumPy runs outside the interpreter's lock for long enough; of small ones
-        two threads would only wait for each other.
+        This goes on while tensors are judged: making a session leaves the interpreter alone.
         """
-
-        def row(pair: Pair) -> Row:
-            reference, candidate = (values[side.name].pop(pair.name) for side in self.sides)
-            return judge(pair, reference, candidate, self.request.tolerances, pair.name in outputs)
-
-        held = values[self.sides[0].name]
-        with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-            large = {pair.name: pool.submit(row, pair) for pair in pairs if value_bytes(held[pair.name]) >= _LARGE}
-            for pair in pairs:
-                yield large.pop(pair.name).result() if pair.name in large else row(pair)
+        effects = []
+        for side in self.sides:
+            if not side.runs:
+                continue
+            if not side.tapped:  # nothing was there to compare
+                self._fetch(side, ())
+            try:
+                with closing(side.prepare(Mode.PLAIN)) as session:
+                    plain = session.infer(self.feeds, session.outputs)
+            except BackendError as error:
+                note = f"the run without taps failed: {error}"
+                effects += [ObserverEffect(side.name, name, identical=False, note=note) for name in side.tapped]
+                continue
+            both = [name for name in plain if name in side.tapped]
+            effects += [observe(side.name, name, plain[name], side.tapped[name]) for name in both]
+        return effects

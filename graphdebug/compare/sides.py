@@ -29,8 +29,8 @@ class OpenSide:
     name: str
     backend: Backend
     model: Model | None
-    plain: dict[str, Value] = field(default_factory=dict)
-    """The model's outputs without taps, until they have been compared with those of the tapped run."""
+    tapped: dict[str, Value] = field(default_factory=dict)
+    """The model's outputs as the tapped run gave them, once it has run."""
 
     @property
     def runs(self) -> bool:
