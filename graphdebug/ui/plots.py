@@ -144,6 +144,8 @@ def error_plot(rows: Sequence[Row], measure: str, focus: str | None = None, *, h
     positive = [error for _, error in points if error and np.isfinite(error)]
     floor = 10 ** np.floor(np.log10(min(positive)) - 1) if positive else 1e-9
     ceiling = 10 ** np.ceil(np.log10(max(positive)) + 1) if positive else 1.0
+    if value is excess:  # identical tensors stand below the tolerance, whatever the others do
+        floor, ceiling = min(floor, 1e-2), max(ceiling, 10.0)
     figure = go.Figure()
     for name, mine, marker in _series(points):
         figure.add_scattergl(

@@ -79,3 +79,13 @@ def test_table_has_a_line_for_each_row():
     assert table["max abs"].isna().tolist() == [False, True]
     assert table["status"].tolist() == ["✗", "–"]
     assert table["worst at"].tolist() == ["[0]", ""]
+
+
+def test_identical_tensors_stand_below_the_tolerance_line_however_bad_the_others_are():
+    rows = [row([1.0, 2.0], [1.0, 2.0], name="same"), row([1.0, 2.0], [9e3, 2e4], name="wrong", position=1)]
+    heights = {
+        name: y
+        for trace in error_plot(rows, next(iter(MEASURES))).data
+        for name, y in zip(trace.customdata, trace.y, strict=True)
+    }
+    assert heights["same"] <= 0.01 < 1 < heights["wrong"]
