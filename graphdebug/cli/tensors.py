@@ -54,6 +54,9 @@ def tensors(
     """
     if names and everything:
         raise CommandError("--tensor and --all contradict each other: leave one out.")
+    target = output.resolve()  # a link stays one
+    if target.exists() and not target.is_file():
+        raise CommandError(f"{output} is no file but a device: name a file to write the .npz to.")
     request = RunRequest(
         model=ModelLocation(str(model.absolute())),
         backend=backend,
@@ -62,9 +65,9 @@ def tensors(
         mode="isolated" if names or everything else "plain",
     )
     check_folder(output)
-    with job_folder(beside=output) as folder:
+    with job_folder(beside=target) as folder:
         result = run_job("graphdebug.runtime.run:run_job", request, folder, RunResult)
-        (folder / "tensors.npz").replace(output)
+        (folder / "tensors.npz").replace(target)
     if as_json:
         import msgspec
 

@@ -1,6 +1,7 @@
 """A comparison as one HTML file that needs nothing else: no network, no other file."""
 
 import base64
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +13,8 @@ from graphdebug.compare.records import CompareResult, Row, Status, Tolerance
 from graphdebug.compare.verdict import is_one_sided
 from graphdebug.model.records import ValueType
 from graphdebug.report.plot import error_plot
+
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def to_html(result: CompareResult, picture: str = "") -> str:
@@ -50,12 +53,18 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("graphdebug.report", "."),
         autoescape=True,
+        finalize=_straight,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(number=_number, percent=_percent, type=_type, place=_place, kind=_kind)
     return environment.get_template("comparison.html.j2")
+
+
+def _straight(value: object) -> object:
+    """Take the marks that turn the direction of writing out of a text: with them a name looks like another one."""
+    return _TURNING.sub("", value) if type(value) is str else value
 
 
 def _number(value: float | None) -> str:

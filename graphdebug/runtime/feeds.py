@@ -73,10 +73,11 @@ def make_feeds(
         feed = spec.inputs.get(value.name)
         if feed is not None and feed.kind == "file":
             values[value.name] = load_value(Path(feed.path), feed.member, value)
-    dims = dict(spec.dims)
+    fixed: dict[str, int] = {}
     for value in inputs:
         if value.name in values:
-            values[value.name] = _checked(value, values[value.name], dims)
+            values[value.name] = _checked(value, values[value.name], fixed)
+    dims = {**spec.dims, **fixed}
     for value in inputs:
         if value.name not in values:
             feed = spec.inputs.get(value.name) or (suggestions or {}).get(value.name) or InputFeed()

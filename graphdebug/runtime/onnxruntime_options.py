@@ -94,6 +94,8 @@ def sentence(error: Exception) -> str:
     """Return ONNX Runtime's error without prefix, source file and stack, as the second half of a sentence."""
     lines = _SOURCE_PLACE.sub("", _PREFIX.sub("", str(error).strip())).splitlines()
     text = lines[0].strip() if lines else type(error).__name__
+    # "… for the following indices" goes on: one line an index, with the length it has and the one it should have.
+    text = "; ".join([text, *(line.strip() for line in lines[1:] if line.lstrip().startswith("index:"))])
     return f"{text[:600].rstrip('.')}."
 
 

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 
 from graphdebug.model.records import ValueType
 
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks that turn the direction of writing: with them a name can be shown as another one."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~:^=&@])")
 
 
 def plain(text: str) -> str:
     """Return foreign text so that markdown shows it as it is, on one line: nothing in it formats, links or is HTML."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", " ".join(_TURNING.sub("", text).split()))
 
 
 def breakable(text: str) -> str:

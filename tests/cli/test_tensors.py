@@ -1,6 +1,7 @@
 """``graphdebug tensors`` on the sample models; numbers against numpy."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,18 @@ def test_named_tensors_and_all(run: Run, samples: Path, tmp_path: Path) -> None:
         assert two["/fc1/out"].shape == (5, 32)
         np.testing.assert_array_equal(two["/fc1/out"], everything["/fc1/out"])
         np.testing.assert_array_equal(np.maximum(everything["/fc1/out"], 0), everything["/act1/out"])
+
+
+def test_the_result_replaces_no_device_and_no_link(run: Run, samples: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    done = run("tensors", samples / "asinh.onnx", "-o", "pipe")
+    assert done.returncode == 2
+    assert "name a file" in done.stderr
+    assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link.npz").symlink_to("there.npz")
+    assert run("tensors", samples / "asinh.onnx", "-o", "link.npz").returncode == 0
+    assert (tmp_path / "link.npz").is_symlink()
+    assert (tmp_path / "there.npz").is_file()
 
 
 def test_json_statistics(run: Run, samples: Path, tmp_path: Path) -> None:

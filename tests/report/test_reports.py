@@ -98,6 +98,8 @@ def test_html_shows_the_verdict_all_tensors_and_reasons(result):
 def test_html_escapes_what_a_model_says(result):
     page = to_html(result)
     assert HOSTILE not in page and "<img src=x" not in page and "{{7*7}}" in page
+    turned = replace(result, candidate={"spec": "\u202egnp.exe\u202c"})
+    assert "\u202e" not in to_html(turned) and "gnp.exe" in to_html(turned)
     assert page.count("<script>") == 1 and page.count("</script>") == 1
 
 

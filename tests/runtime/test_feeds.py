@@ -104,6 +104,14 @@ def test_an_optional_input_is_left_empty() -> None:
     assert make_feeds([tensor("x", kind="optional")], FeedSpec()) == {"x": None}
 
 
+def test_a_file_knows_its_symbolic_dimensions_better_than_a_form(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((3, 2), np.float32))
+    spec = FeedSpec(dims={"n": 1}, inputs={"x": InputFeed(kind="file", path=str(tmp_path / "x.npy"))})
+    feeds = make_feeds([tensor("x", "float", ("n", 2)), tensor("y", "float", ("n",))], spec)
+    assert np.shape(feeds["x"]) == (3, 2)
+    assert np.shape(feeds["y"]) == (3,)
+
+
 def test_files_bind_symbolic_dimensions_for_the_others(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((4, 9), np.float32))
     inputs = [tensor("b", shape=("seq", "batch")), tensor("a", shape=("batch", "seq"))]

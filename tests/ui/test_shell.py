@@ -127,6 +127,10 @@ def test_diagnostics_name_versions_and_backends(app: AppTest) -> None:
         assert word in report
 
 
+def test_a_name_cannot_look_like_another_one() -> None:
+    assert words.plain("\u202egnp\u202c x") == "gnp x"
+
+
 MARKDOWN_SIGNS = set("`*_[]<>#|$~:")
 
 
