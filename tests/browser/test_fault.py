@@ -1,6 +1,6 @@
 """An injected fault, found in the browser: a sound model beside one in which a single weight channel was changed.
 
-The README's pictures come from here: ``GRAPHDEBUG_PICTURES=docs/images pytest tests/browser/test_fault.py``.
+The README's picture comes from here: ``GRAPHDEBUG_PICTURES=docs/images pytest tests/browser/test_fault.py``.
 """
 
 import os
@@ -24,7 +24,6 @@ def test_a_changed_weight_is_named_with_its_source_line(page: Page, server: str,
     faulty, node = with_one_channel_changed(samples / SOUND, tmp_path)
     drop(page, server, faulty)
     drop(page, server, samples / SOUND)
-    picture(page, "graph")
 
     go(page, "Compare")
     page.get_by_role("button", name="This model vs another").click()
