@@ -9,7 +9,7 @@ from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Backend, Mode, Session, Value
-from graphdebug.runtime.feeds import make_feeds, suggest
+from graphdebug.runtime.feeds import dim_name, make_feeds, suggest
 from graphdebug.runtime.file_backend import FileBackend
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.taps import model_inputs, tappable
@@ -82,7 +82,19 @@ def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict
     inputs = [model_inputs(model) for model in models]
     if len(inputs) == 2:
         _check_same_inputs(*inputs)
-    return make_feeds(inputs[0], request.feeds, suggest(models[0]))
+    dims = {**request.feeds.dims, **_fixed_dims(inputs[0], inputs[-1])}
+    return make_feeds(inputs[0], replace(request.feeds, dims=dims), suggest(models[0]))
+
+
+def _fixed_dims(reference: Sequence[ValueInfo], candidate: Sequence[ValueInfo]) -> dict[str, int]:
+    """Return the lengths that the candidate fixes of dimensions that are symbolic in the reference."""
+    theirs = {value.name: value.type.shape or () for value in candidate}
+    return {
+        dim_name(value.name, axis, dim): fixed
+        for value in reference
+        for axis, (dim, fixed) in enumerate(zip(value.type.shape or (), theirs[value.name], strict=False))
+        if not isinstance(dim, int) and isinstance(fixed, int)
+    }
 
 
 def _check_same_inputs(reference: Sequence[ValueInfo], candidate: Sequence[ValueInfo]) -> None:

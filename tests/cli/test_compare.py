@@ -43,6 +43,14 @@ def test_the_verdict_comes_first_and_names_the_faulty_node(run: Run, samples: Pa
     assert [line.split()[0] for line in table[1:3]] == ["/block3/conv_out", "/block3/out"]
 
 
+def test_a_length_that_the_candidate_fixes_is_fed_to_both(run: Run, samples: Path, tmp_path: Path) -> None:
+    model = onnx.load(samples / "mlp.onnx")
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 3
+    onnx.save(model, tmp_path / "fixed.onnx")
+    done = run("compare", samples / "mlp.onnx", "fixed.onnx", *SIDES)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_compared_is_no_pass(run: Run, samples: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", unrelated=np.zeros(3))
     done = run("compare", samples / "line.onnx", "--reference", "onnxruntime", "--candidate", "file:path=other.npz")
