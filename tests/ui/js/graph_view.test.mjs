@@ -81,6 +81,9 @@ test("fitting shows everything clear of what stands over the view, opening is re
   assert.ok(whole.ty >= room.top - 1e-9 && whole.ty + tall.h * whole.k <= room.bottom + 1e-9);
   const opened = camera.opening(tall, { x: 150, y: 0 }, room, true);
   assert.ok(opened.k > 0.5 && opened.ty === room.top);
+  const late = camera.opening(tall, { x: 150, y: 9000 }, room, true);
+  const y = 9000 * late.k + late.ty;
+  assert.ok(y > room.top && y < room.bottom);
   const square = { x: 0, y: 0, w: 200, h: 200 };
   const small = camera.opening(square, { x: 0, y: 0 }, room, true);
   assert.ok(camera.shows(small, square, room));

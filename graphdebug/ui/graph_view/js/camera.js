@@ -39,11 +39,19 @@ export function opening(rect, entry, room, down) {
   const across = down ? (room.right - room.left) / rect.w : (room.bottom - room.top) / rect.h;
   const k = clamp(across, READABLE, 1);
   const fits = across >= k;
-  const x = fits ? rect.x + rect.w / 2 : entry.x;
+  if (down) {
+    const x = fits ? rect.x + rect.w / 2 : entry.x;
+    const y = beginning(rect.y, rect.h, entry.y, (room.bottom - room.top) / k);
+    return { k, tx: (room.left + room.right) / 2 - x * k, ty: room.top - y * k };
+  }
+  const x = beginning(rect.x, rect.w, entry.x, (room.right - room.left) / k);
   const y = fits ? rect.y + rect.h / 2 : entry.y;
-  return down
-    ? { k, tx: (room.left + room.right) / 2 - x * k, ty: room.top - rect.y * k }
-    : { k, tx: room.left - rect.x * k, ty: (room.top + room.bottom) / 2 - y * k };
+  return { k, tx: room.left - x * k, ty: (room.top + room.bottom) / 2 - y * k };
+}
+
+/** The scene's edge, unless the graph begins farther on than the `seen` part from there shows: then a little before it. */
+function beginning(edge, length, entry, seen) {
+  return entry - edge < 0.8 * seen ? edge : Math.min(entry - 0.2 * seen, edge + length - seen);
 }
 
 /** Bring a rectangle to the middle, at a zoom at which it can be read. */

@@ -5,6 +5,8 @@ import { cut } from "./lettering.js";
 
 const RADIUS = 7;
 const PAD = 11;
+/** A title is cut rather than written smaller than this (pixels of the scene). */
+const SMALLEST = 9.6;
 /** From which zoom a box has a shape, an op, and everything. */
 export const Detail = Object.freeze({ SHAPE: 0.16, OP: 0.3, ALL: 0.62 });
 
@@ -200,9 +202,9 @@ function write(ctx, rect, theme, k, left, right, title, line, chips) {
   let y = rect.y + rect.h / 2 - ((shown - 1) * gap) / 2 + 0.5;
   ctx.fillStyle = theme.text;
   ctx.font = `650 ${large}px ${theme.font}`;
-  // Fonts differ in width: rather a little smaller than cut.
+  // Rather a little smaller than cut: fonts differ in width, and a title may have grown too much.
   const room = (width - right) / ctx.measureText(title).width;
-  if (room < 1) ctx.font = `650 ${large * Math.max(room, 0.8)}px ${theme.font}`;
+  if (room < 1) ctx.font = `650 ${Math.max(large * room, Math.min(large, SMALLEST))}px ${theme.font}`;
   ctx.fillText(cut(ctx, title, width - right), x, y);
   ctx.font = `400 10px ${theme.font}`;
   if (lines[1]) {
