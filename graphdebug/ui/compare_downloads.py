@@ -26,15 +26,14 @@ def downloads(entry: ModelEntry, job: JobEntry, result: CompareResult) -> None:
         "json": ("application/json", lambda: to_json(result)),
         "csv": ("text/csv", lambda: to_csv(result)),
     }
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("**Report**", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.markdown(":material/download: **Report**", width="content")
         for ending, (mime, make) in made.items():
             st.download_button(
                 ending.upper(),
                 _encoded(make),
                 report_name(entry, job, ending),
                 mime,
-                icon=":material/download:",
                 on_click="ignore",
                 key=f"compare:download:{ending}",
             )

@@ -11,7 +11,7 @@ from graphdebug.runtime.requests import TensorRow
 from graphdebug.ui.error_scale import excess
 from graphdebug.ui.words import dtype, shape
 
-_NAME = 190
+_NAME = 165
 """Pixels of the name's column: it stays in view while the others scroll."""
 _SIGNS = {Status.MATCH: "✓", Status.DIFFER: "✗", Status.NOT_COMPARED: "–"}
 

@@ -15,6 +15,7 @@ from graphdebug.ui.words import plain, size
 
 AT_ONCE = 16 << 20
 """Bytes up to which a weight is read without being asked."""
+_STILL = {"displayModeBar": False}
 
 
 def weight_panel(model: Model, weights: Sequence[Value], *, opened: bool = False) -> None:
@@ -47,10 +48,10 @@ def _show(model: Model, value: Value) -> None:
     found = describe_initializer(model, tensor, _slice(tuple(tensor.dims), value.name))
     _numbers(found)
     if found.statistics is not None and found.statistics.histogram:
-        st.plotly_chart(histogram(found.statistics, height=150), key="weight-histogram")
+        st.plotly_chart(histogram(found.statistics, height=150), key="weight-histogram", config=_STILL)
     plane = np.array([[np.nan if each is None else each for each in row] for row in found.window or ()])
     if plane.size > 1:
-        st.plotly_chart(heat_map(plane, height=260), key="weight-heat-map")
+        st.plotly_chart(heat_map(plane, height=260), key="weight-heat-map", config=_STILL)
     st.caption("First values")
     st.code(", ".join(_text(each) for each in found.first), language=None, wrap_lines=True)
 
