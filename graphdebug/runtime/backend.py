@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from graphdebug.model.document import Model
-from graphdebug.model.records import ValueInfo
+from graphdebug.model.records import ValueInfo, ValueType
 
 Value = Any
 """What a backend takes and gives: a numpy array, a list (sequence), a dict (map) or None (empty optional)."""
@@ -65,6 +65,8 @@ class Session(Protocol):
     """The model's own outputs, a subset of ``tensors``."""
     untapped: Mapping[str, str]
     """Tensors of the model that cannot be fetched here, with the reason in a few words (``fused away``)."""
+    types: Mapping[str, ValueType]
+    """Types of ``tensors`` as far as the engine knows them before it runs; dimensions it does not know are names."""
     environment: Mapping[str, str]
     """What really ran: versions, providers, optimisation level, threads…"""
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphdebug.model.document import Model
-from graphdebug.model.records import ValueInfo
+from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
 from graphdebug.runtime.store import ArrayReader, StoreError
@@ -48,6 +48,7 @@ class FileSession:
         self.tensors: Sequence[str] = [name for name in wanted if name in reader]
         self.outputs: Sequence[str] = [name for name in outputs if name in set(self.tensors)]
         self.untapped: Mapping[str, str] = {name: "not recorded" for name in wanted if name not in reader}
+        self.types: Mapping[str, ValueType] = {}
         self.environment: Mapping[str, str] = {"backend": "recorded tensors", "path": spec.get("path")}
 
     def infer(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> dict[str, Value]:

@@ -16,11 +16,11 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from graphdebug.model.document import Model
-from graphdebug.model.records import ValueInfo
+from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
 from graphdebug.runtime.onnxruntime_options import CPU, Configuration, configuration, missing_provider, sentence
-from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, is_readable, to_feed
+from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, is_readable, to_feed, type_of_argument
 from graphdebug.runtime.taps import chosen, expose, model_inputs
 
 _OPTIMIZED, _WEIGHTS = "optimized.onnx", "weights.bin"
@@ -93,6 +93,9 @@ class OnnxRuntimeSession:
         self.untapped: Mapping[str, str] = {
             **untapped,
             **{name: f"{self._types[name]} cannot be read from ONNX Runtime" for name in unreadable},
+        }
+        self.types: Mapping[str, ValueType] = {
+            output.name: type_of_argument(output.type, output.shape) for output in session.get_outputs()
         }
         self.environment: Mapping[str, str] = environment
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import ml_dtypes
@@ -10,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from graphdebug.model.records import ValueType
 from graphdebug.runtime.backend import Value
 
 _RAW = {
@@ -44,6 +46,13 @@ def is_raw(type_name: str) -> bool:
 def is_readable(type_name: str) -> bool:
     """Return whether values of this type can be fetched at all: all but complex tensors."""
     return is_raw(type_name) or type_name in _CONVERTED or not type_name.startswith("tensor(")
+
+
+def type_of_argument(type_name: str, shape: Sequence[int | str | None] | None) -> ValueType:
+    """Return the type that a session states of an input or output; anything but a tensor is of unknown kind."""
+    if not type_name.startswith("tensor(") or shape is None:
+        return ValueType(kind="unknown")
+    return ValueType(type_name.removeprefix("tensor(").removesuffix(")"), tuple(shape))
 
 
 def to_feed(value: Value) -> Any:

@@ -11,7 +11,7 @@ from onnx.reference.op_run import OpRun
 
 from graphdebug.model.document import Model
 from graphdebug.model.external import is_external
-from graphdebug.model.records import ValueInfo
+from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.walk import stored_tensors
@@ -49,6 +49,7 @@ class ReferenceSession:
         self.tensors: Sequence[str] = names
         self.outputs: Sequence[str] = [name for name in model.graphs[MAIN_GRAPH].outputs if name in set(names)]
         self.untapped: Mapping[str, str] = {}
+        self.types: Mapping[str, ValueType] = {}
         self.environment: Mapping[str, str] = {
             "backend": f"ONNX reference evaluator {onnx.__version__}",
             "numpy": np.__version__,

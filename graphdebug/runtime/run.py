@@ -53,7 +53,7 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
     ):
         rows.extend(_row(model, name, feeds[name], writer) for name in asked.inputs)
         wanted = [name for name in session.tensors if asked.wants(name)]
-        for name, value in _fetch(session, feeds, wanted, _Sizes(model, feeds), progress):
+        for name, value in _fetch(session, feeds, wanted, _Sizes(model, session, feeds), progress):
             rows.append(_row(model, name, value, writer))
         untapped = {name: why for name, why in session.untapped.items() if asked.wants(name)}
         missing = dict.fromkeys(sorted(asked.named - {row.name for row in rows} - untapped.keys()), asked.mode_reason)
@@ -104,8 +104,8 @@ class _Asked:
 class _Sizes:
     """Bytes of tensors before they are fetched: by their types, else twice the mean of those measured so far."""
 
-    def __init__(self, model: Model, feeds: Mapping[str, Value]) -> None:
-        self._types = model.types[MAIN_GRAPH]
+    def __init__(self, model: Model, session: Session, feeds: Mapping[str, Value]) -> None:
+        self._types = (session.types, model.types[MAIN_GRAPH])
         self._dims: dict[str, int] = {}
         for value in model_inputs(model):
             fed = feeds.get(value.name)
@@ -119,7 +119,7 @@ class _Sizes:
         """Return how many of ``names``, from the first on and at least one, to fetch together."""
         total = 0.0
         for count, name in enumerate(names):
-            static = static_bytes(self._types.get(name), self._dims)
+            static = self._static(name)
             total += self._guess if static is None else static
             if total > budget and count:
                 return count
@@ -127,10 +127,15 @@ class _Sizes:
 
     def learn(self, name: str, size: int) -> None:
         """Note how large a tensor was, if its type did not tell."""
-        if static_bytes(self._types.get(name), self._dims) is None:
+        if self._static(name) is None:
             self._measured += size
             self._count += 1
             self._guess = 2 * self._measured / self._count
+
+    def _static(self, name: str) -> int | None:
+        """Return the bytes that the type says: the engine's own, which is there without inference, or the model's."""
+        found = (static_bytes(types.get(name), self._dims) for types in self._types)
+        return next((size for size in found if size is not None), None)
 
 
 def _fetch(

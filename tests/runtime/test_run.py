@@ -101,6 +101,20 @@ def test_small_portions_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.M
     assert "running the model for tensors 3–3 of 3" in messages
 
 
+def test_no_more_inferences_than_the_memory_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The file states no type between x and y; 64 tensors of 4 KiB each, 16 of which may be held at once.
+    nodes = [helper.make_node("Neg", [f"v{i}" if i else "x"], [f"v{i + 1}"]) for i in range(64)]
+    float_value = models.value("x", shape=("batch", 1024)), models.value("v64", shape=("batch", 1024))
+    path = models.write(tmp_path / "m.onnx", nodes, [float_value[0]], [float_value[1]], {})
+    monkeypatch.setattr(run, "_BUDGET", 16 * 4096)
+    messages: list[str] = []
+    request = RunRequest(ModelLocation(str(path)), feeds=FeedSpec(dims={"batch": 1}))
+    rows = run_job(request, tmp_path, lambda _, message: messages.append(message)).rows
+    assert len(rows) == 65
+    running = [message for message in messages if message.startswith("running the model")]
+    assert running == [f"running the model for tensors {first}–{first + 15} of 64" for first in (1, 17, 33, 49)]
+
+
 def test_a_run_of_recorded_tensors(tmp_path: Path) -> None:
     path = models.chain(tmp_path / "m.onnx")
     job(path, tmp_path)
