@@ -11,7 +11,7 @@ handing the interpreter to each other (measured; see benchmarks/README.md).
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,6 +96,9 @@ class _Comparison:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
         lead, other = self.sides if self.sides[0].runs else self.sides[::-1]
         held: dict[str, Value] = {}
+        self.progress(None, "running without taps")
+        with ThreadPoolExecutor(max_workers=2) as pool:  # making a session takes one core
+            plain = list(pool.map(self._run_plain, self.sides))
         self._open(lead)
         if lead.runs:
             held = self._fetch(lead, self.sessions[lead.name].tensors)
@@ -113,20 +116,20 @@ class _Comparison:
             if pair.reason:
                 yield unjudged(pair, pair.reason, pair.name in outputs)
         waiting = {pair.name: pair for pair in pairs if not pair.reason}
-        with ThreadPoolExecutor(max_workers=1) as beside:
-            plain: Future[list[ObserverEffect]] | None = None
-            for names in self._chunks(list(waiting), sizes):
-                values = {lead.name: {name: held.pop(name) for name in names if name in held}}
-                held.clear()  # in the first chunk: what the others will fetch again
-                if len(values[lead.name]) < len(names):
-                    values[lead.name] = self._fetch(lead, names)
-                values[other.name] = self._fetch(other, names)
-                plain = plain or beside.submit(self._observe)
-                for name in names:  # tensors are dropped as they are judged
-                    a, b = (values[side.name].pop(name) for side in self.sides)
-                    yield judge(waiting[name], a, b, self.request.tolerances, name in outputs)
-                    del a, b
-            self.effects = plain.result() if plain is not None else self._observe()
+        for names in self._chunks(list(waiting), sizes):
+            values = {lead.name: {name: held.pop(name) for name in names if name in held}}
+            held.clear()  # in the first chunk: what the others will fetch again
+            if len(values[lead.name]) < len(names):
+                values[lead.name] = self._fetch(lead, names)
+            values[other.name] = self._fetch(other, names)
+            if at_once:
+                self.sessions[other.name].close()
+            for name in names:  # tensors are dropped as they are judged
+                a, b = (values[side.name].pop(name) for side in self.sides)
+                yield judge(waiting[name], a, b, self.request.tolerances, name in outputs)
+                del a, b
+        for side, alone in zip(self.sides, plain, strict=True):
+            self.effects += self._observe(side, alone)
 
     def environments(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what really ran on the reference's and on the candidate's side."""
@@ -156,24 +159,22 @@ class _Comparison:
             del values[name]
         return values
 
-    def _observe(self) -> list[ObserverEffect]:
-        """Run both sides as anyone would, without taps, and compare their outputs with those of the tapped runs.
+    def _run_plain(self, side: OpenSide) -> dict[str, Value] | BackendError:
+        """Run a side as anyone would, without taps, and return its outputs; none of recorded tensors."""
+        if not side.runs:
+            return {}
+        try:
+            with closing(side.prepare(Mode.PLAIN)) as session:
+                return session.infer(self.feeds, session.outputs)
+        except BackendError as error:
+            return error
 
-        This goes on while tensors are judged: making a session leaves the interpreter alone.
-        """
-        effects = []
-        for side in self.sides:
-            if not side.runs:
-                continue
-            if not side.tapped:  # nothing was there to compare
-                self._fetch(side, ())
-            try:
-                with closing(side.prepare(Mode.PLAIN)) as session:
-                    plain = session.infer(self.feeds, session.outputs)
-            except BackendError as error:
-                note = f"the run without taps failed: {error}"
-                effects += [ObserverEffect(side.name, name, identical=False, note=note) for name in side.tapped]
-                continue
-            both = [name for name in plain if name in side.tapped]
-            effects += [observe(side.name, name, plain[name], side.tapped[name]) for name in both]
-        return effects
+    def _observe(self, side: OpenSide, plain: dict[str, Value] | BackendError) -> list[ObserverEffect]:
+        """Compare a side's outputs without taps with those of its tapped run."""
+        if side.runs and not side.tapped:
+            self._fetch(side, ())  # there was nothing to compare
+        if isinstance(plain, BackendError):
+            note = f"the run without taps failed: {plain}"
+            return [ObserverEffect(side.name, name, identical=False, note=note) for name in side.tapped]
+        both = [name for name in plain if name in side.tapped]
+        return [observe(side.name, name, plain[name], side.tapped[name]) for name in both]
