@@ -2,32 +2,15 @@
 
 from dataclasses import dataclass
 
-from graphdebug.compare.records import Metrics, Row, Status, Tolerance
+from graphdebug.compare.judge import limits_used
+from graphdebug.compare.records import Row, Status
 from graphdebug.compare.verdict import is_one_sided
 from graphdebug.ui.palette import NONFINITE, STATUS_COLOR
 
 
 def excess(row: Row) -> float | None:
-    """Return the largest error ÷ allowed error over the elements of a tensor; None when nothing was compared.
-
-    At most 1 means within tolerance. The largest quotient of e to (atol · scale + rtol · x) is reached on the upper
-    convex hull of the points (x, e) = (|reference|, |error|), since for every bound c the test
-    e − c·rtol·x ≤ c·atol·scale is linear in them.
-    """
-    if row.metrics is None or row.tolerance is None or row.status is Status.NOT_COMPARED:
-        return None
-    if row.metrics.identical or row.metrics.max_abs == 0:
-        return 0.0
-    points = row.metrics.hull or ((abs(row.metrics.worst_reference), row.metrics.max_abs),)
-    return max(_quotient(error, reference, row.metrics, row.tolerance) for reference, error in points)
-
-
-def _quotient(error: float, reference: float, metrics: Metrics, tolerance: Tolerance) -> float:
-    scale = 1.0 if tolerance.absolute else metrics.reference_rms
-    allowed = tolerance.atol * scale + tolerance.rtol * reference
-    if allowed > 0:
-        return error / allowed
-    return float("inf") if error > 0 else 0.0
+    """Return the largest error ÷ allowed error over the elements of a tensor; None when nothing was compared."""
+    return None if row.status is Status.NOT_COMPARED else limits_used(row)
 
 
 @dataclass(frozen=True, slots=True)
