@@ -141,6 +141,8 @@ def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, key: str)
 
 
 def _offered(value: ValueInfo) -> list[str]:
+    if value.type.kind not in ("tensor", "optional", "unknown"):
+        return ["file"]  # a sequence cannot be made up
     is_float = "float" in value.type.dtype or value.type.dtype == "double"
     left_out = {"random"} if is_float else {"normal", "uniform", "image"}
     return [kind for kind in _KINDS if kind not in left_out]

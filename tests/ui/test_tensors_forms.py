@@ -74,6 +74,24 @@ def test_symbolic_dims_are_asked_once_and_defaults_left_out(workspace: Workspace
     assert missing_files(asked(app)) == ["pixels"]
 
 
+def test_a_sequence_is_only_fed_from_a_file(workspace: Workspace) -> None:
+    def sequence_app() -> None:
+        import streamlit as st
+
+        from graphdebug.model.records import ValueInfo, ValueType
+        from graphdebug.runtime.requests import FeedSpec
+        from graphdebug.ui import state
+        from graphdebug.ui.feeds_form import feeds_form, missing_files
+
+        inputs = [ValueInfo("parts", ValueType("float", (3,), "sequence"))]
+        st.session_state["missing"] = missing_files(feeds_form(state.workspace(), inputs, FeedSpec(), "feeds"))
+
+    app = AppTest.from_function(sequence_app, default_timeout=30).run()
+    assert not app.exception
+    assert app.selectbox[0].options == ["File"]
+    assert app.session_state["missing"] == ["parts"]
+
+
 def test_symbolic_dims_in_order() -> None:
     from graphdebug.model.records import ValueInfo, ValueType
 
