@@ -1,15 +1,16 @@
 """The graph view's questions: scenes, search, details, weights. JSON and packed bytes; names are data, never HTML."""
 
+import asyncio
 import gzip
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -31,7 +32,7 @@ from graphdebug.view.search import search
 
 ALL = "*"
 """``expanded=*``: every group."""
-_KEPT_SCENES = 48
+_KEPT_SCENES, _LAYOUTS_AT_ONCE = 48, 4
 _LONGEST_BODY = 4 << 20
 
 
@@ -69,9 +70,12 @@ def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuest
         expanded = frozenset(contents(model, wanted.graph).groups)
     else:
         expanded = frozenset(wanted.expanded)
-    if wanted.reveal and not wanted.flat:
-        expanded |= reveal(model, wanted.graph, _box_of(model, wanted.graph, wanted.reveal))
-    return pack(scene(model, wanted.graph, expanded, wanted.flat, wanted.direction, findings))
+    around = frozenset[str]()
+    if wanted.reveal:
+        around = reveal(model, wanted.graph, _box_of(model, wanted.graph, wanted.reveal))
+    if not wanted.flat:
+        expanded |= around
+    return pack(scene(model, wanted.graph, expanded, wanted.flat, wanted.direction, findings, first=around))
 
 
 def _box_of(model: Model, graph: str, thing: str) -> str:
@@ -85,27 +89,38 @@ def _box_of(model: Model, graph: str, thing: str) -> str:
 
 
 class _Scenes:
-    """The last scenes, packed and compressed; the only state of this module."""
+    """The last scenes, packed and compressed; each is made once, however many ask for it at the same time."""
 
     def __init__(self) -> None:
+        self._making: dict[tuple[ModelLocation, SceneQuestion], threading.Lock] = {}
         self._scenes: OrderedDict[tuple[ModelLocation, SceneQuestion], bytes] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, location: ModelLocation, wanted: SceneQuestion, make: Callable[[], bytes]) -> bytes:
         key = location, wanted
         with self._lock:
-            if known := self._scenes.get(key):
-                self._scenes.move_to_end(key)
-                return known
-        made = gzip.compress(make(), compresslevel=2, mtime=0)
-        with self._lock:
-            self._scenes[key] = made
-            while len(self._scenes) > _KEPT_SCENES:
-                self._scenes.popitem(last=False)
-        return made
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            with self._lock:
+                if known := self._scenes.get(key):
+                    self._scenes.move_to_end(key)
+                    self._making.pop(key, None)
+                    return known
+            try:
+                made = gzip.compress(make(), compresslevel=2, mtime=0)
+                with self._lock:
+                    self._scenes[key] = made
+                    while len(self._scenes) > _KEPT_SCENES:
+                        self._scenes.popitem(last=False)
+                return made
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
 
 
 _scenes = _Scenes()
+_layouts = ThreadPoolExecutor(_LAYOUTS_AT_ONCE, thread_name_prefix="layout")
+"""Threads of their own: scenes that take long leave those of all other routes alone."""
 
 
 def _scene_answer(request: Request, query: Mapping[str, str]) -> Response:
@@ -128,7 +143,8 @@ async def _scene(request: Request) -> Response:
     query: Mapping[str, str] = request.query_params
     if request.method == "POST":
         query = dict(parse_qsl((await _body(request)).decode(errors="replace"), keep_blank_values=True))
-    return await run_in_threadpool(_answer, lambda: _scene_answer(request, query))
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_layouts, _answer, lambda: _scene_answer(request, query))
 
 
 async def _body(request: Request) -> bytes:

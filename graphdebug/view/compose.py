@@ -10,17 +10,26 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graphdebug.view.layering import Floats, Ints, Pin
-from graphdebug.view.layout import Diagram, Placement, place
+from graphdebug.view.layout import MOST_STOPS, Budget, Diagram, Placement, place
 
 PAD, TITLE = 14.0, 30.0
 """Room inside a frame's border, and at its top for the title."""
 
 STUB_SIZE = 116.0, 20.0
 
+MOST_DIAGRAMS = 600
+"""Different frames that are laid out; frames of equal contents count once."""
+MOST_PARTS = 600
+"""Unconnected parts laid out one by one, in all frames together."""
+
 ROOT = -1
 Port = tuple[bool, int]
 """A port of some frame: whether edges leave through it, and the box they come from."""
 End = int | Port
+
+
+class TooManyFramesError(Exception):
+    """The scene has more than ``MOST_DIAGRAMS`` different frames."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +91,11 @@ def compose(
 
     ``parents`` [B]: the frame around each box, −1 for none; a frame comes before what it holds. ``sizes`` [B, 2] are
     width and height; for frames, the least. ``tails`` and ``heads`` [E] are boxes that are no frames.
+    Raises TooManyFramesError.
     """
     composer = _Composer(parents, frames, sizes[:, ::-1].copy() if to_the_right else sizes.copy(), to_the_right)
     routes = [composer.segments_of(tail, head) for tail, head in zip(tails.tolist(), heads.tolist(), strict=True)]
+    composer.share_out()
     for box in range(len(parents) - 1, ROOT - 1, -1):
         if box == ROOT or frames[box]:
             composer.lay_out(box)
@@ -108,6 +119,8 @@ class _Composer:
         self.before_across, self.after_across = (TITLE if to_the_right else PAD), PAD
         self.centre = np.zeros((len(parents), 2))
         self.placed: dict[bytes, Placement] = {}
+        self.budget = Budget(stops=0.0, parts=MOST_PARTS)
+        self.stops_per_segment = 0.0
 
     def _ancestors(self, box: int) -> list[int]:
         """Return the frames around a box, innermost first, ending with ROOT."""
@@ -138,6 +151,10 @@ class _Composer:
     def _segment(self, frame: int, start: End, end: End, source: int) -> tuple[int, int]:
         segments = self.frames[frame].segments
         return frame, segments.setdefault((start, end, source), len(segments))
+
+    def share_out(self) -> None:
+        """Give every frame its part of the work, by its segments; what an inner one leaves goes to those after it."""
+        self.stops_per_segment = MOST_STOPS / max(1, sum(len(frame.segments) for frame in self.frames.values()))
 
     def lay_out(self, box: int) -> None:
         """Place the contents of one frame, whose inner frames have been laid out."""
@@ -177,9 +194,12 @@ class _Composer:
 
     def _place(self, diagram: Diagram) -> Placement:
         """Lay out a diagram once, however often it is repeated: networks consist of repeated blocks."""
+        self.budget.stops += self.stops_per_segment * len(diagram.tails)
         content = b"".join(np.ascontiguousarray(values).tobytes() + b"|" for values in diagram.arrays())
         if content not in self.placed:
-            self.placed[content] = place(diagram)
+            if len(self.placed) == MOST_DIAGRAMS:
+                raise TooManyFramesError
+            self.placed[content] = place(diagram, self.budget)
         return self.placed[content]
 
     def _slack(self, box: int) -> float:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import onnx
@@ -83,16 +84,22 @@ class Contents:
 
 _contents: dict[int, Contents] = {}
 """By identity of a GraphIndex, for as long as that lives."""
+_collecting = Lock()
+"""Held while contents are collected: whoever asks for the same meanwhile waits for it."""
 
 
 def contents(model: Model, graph: str) -> Contents:
     """Return what the graph at path ``graph`` shows; remembered while the model is in memory. KeyError: no such one."""
     index = model.graphs[graph]
     key = id(index)
-    if key not in _contents:
-        _contents[key] = _collect(model, index)
-        weakref.finalize(index, _contents.pop, key, None)
-    return _contents[key]
+    known = _contents.get(key)
+    if known is None:
+        with _collecting:
+            known = _contents.get(key)
+            if known is None:
+                known = _contents[key] = _collect(model, index)
+                weakref.finalize(index, _contents.pop, key, None)
+    return known
 
 
 def is_constant(index: GraphIndex, name: str) -> bool:

@@ -47,6 +47,23 @@ def topological_order(count: int, tails: Ints, heads: Ints) -> list[int]:
     return order
 
 
+def components(count: int, tails: Ints, heads: Ints) -> Ints:
+    """Return the connected component [count] of each vertex, numbered by first vertex."""
+    parent = list(range(count))
+
+    def find(vertex: int) -> int:
+        while parent[vertex] != vertex:
+            parent[vertex] = parent[parent[vertex]]
+            vertex = parent[vertex]
+        return vertex
+
+    for tail, head in zip(tails.tolist(), heads.tolist(), strict=True):
+        one, other = find(tail), find(head)
+        parent[max(one, other)] = min(one, other)
+    roots = np.array([find(vertex) for vertex in range(count)], dtype=np.int64)
+    return np.unique(roots, return_inverse=True)[1].reshape(-1)
+
+
 def back_edges(count: int, tails: Ints, heads: Ints) -> Bools:
     """Return a mask [edges] of edges whose reversal makes the graph acyclic. Self loops are not edges here."""
     back = np.zeros(len(tails), dtype=np.bool_)

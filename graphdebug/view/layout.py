@@ -4,18 +4,21 @@ Everything is computed for a drawing that runs downwards; whoever wants it to th
 and what comes out. Lengths are scene pixels.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from graphdebug.view import coordinates, ordering
-from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, layers
+from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, components, layers
 from graphdebug.view.ordering import ProperGraph
 
 MAX_SPAN = 64
 """Edges that would pass more layers are cut and drawn as two stubs."""
-MOST_STOPS = 3_000_000
+MOST_STOPS = 400_000
 """Layers passed by all edges together, beyond which shorter edges are cut too."""
+SEPARATE_PARTS = 300
+"""Unconnected parts of a diagram that are laid out each on its own; of more, several are laid out together."""
+MOST_SWITCHES = 20_000
 LAYER_GAP, WIDEST_GAP = 30.0, 84.0
 PORT_GAP = 12.0
 COMPONENT_GAP = 36.0
@@ -61,6 +64,19 @@ class Diagram:
         )
 
 
+@dataclass(eq=False)
+class Budget:
+    """Work that may still be done for one scene, counted, not timed: the same graph always gives the same picture.
+
+    ``stops``: layers that edges may pass; ``parts``: unconnected parts to be laid out each on its own; ``switches``:
+    vertices that may be switched with their neighbours, one by one, to save crossings.
+    """
+
+    stops: float = MOST_STOPS
+    parts: int = SEPARATE_PARTS
+    switches: int = MOST_SWITCHES
+
+
 @dataclass(frozen=True, eq=False)
 class Stub:
     """A small box that stands for the far ends of cut ``edges``: below their tail, or above their head."""
@@ -84,8 +100,12 @@ class Placement:
     height: float
 
 
-def place(diagram: Diagram) -> Placement:
-    """Lay the diagram out. Deterministic; any graph will do: cyclic, disconnected, empty, with self loops."""
+def place(diagram: Diagram, budget: Budget | None = None) -> Placement:
+    """Lay the diagram out. Deterministic; any graph will do: cyclic, disconnected, empty, with self loops.
+
+    What it takes is taken from the ``budget``; where that is too small, more edges are cut.
+    """
+    budget = budget or Budget()
     count = len(diagram.width)
     loops = diagram.tails == diagram.heads
     reversed_ = back_edges(count, diagram.tails[~loops], diagram.heads[~loops])
@@ -94,7 +114,7 @@ def place(diagram: Diagram) -> Placement:
     upper = np.where(backward, diagram.heads, diagram.tails)
     lower = np.where(backward, diagram.tails, diagram.heads)
     layer = layers(count, upper[~loops], lower[~loops], diagram.pins)
-    cut = _too_long(layer[lower] - layer[upper])
+    cut = _too_long(layer[lower] - layer[upper], budget)
     stubbed = _with_stubs(diagram, layer, cut)
 
     kept = np.flatnonzero(~loops & ~cut)
@@ -113,7 +133,7 @@ def place(diagram: Diagram) -> Placement:
         np.concatenate([np.where(backward, diagram.tail_shift, diagram.head_shift)[kept], stubbed.head_shift]),
     )
     pinned = bool(np.any(diagram.pins != Pin.FREE))
-    x, y, top, bottom, paths, width, height = _place_components(graph, wrap=not pinned)
+    x, y, top, bottom, paths, width, height = _place_components(graph, budget, wrap=not pinned)
 
     routes: list[Floats | None] = [None] * len(loops)
     for edge, path in zip(kept.tolist(), paths, strict=False):
@@ -136,11 +156,12 @@ def place(diagram: Diagram) -> Placement:
     return Placement(x[:count], y[:count], routes, stubs, width, height)
 
 
-def _too_long(span: Ints) -> Bools:
+def _too_long(span: Ints, budget: Budget) -> Bools:
     """Return which edges to cut: those that span too much, and so many more that the drawing stays of bearable size."""
     longest = MAX_SPAN
-    while longest > 2 and int(span[span <= longest].sum()) > MOST_STOPS:
+    while longest > 2 and int(span[span <= longest].sum()) > budget.stops:
         longest //= 2
+    budget.stops = max(0.0, budget.stops - int(span[span <= longest].sum()))
     return np.asarray(span > longest)
 
 
@@ -212,14 +233,14 @@ class _Laid:
     head_shift: Floats
 
     def part(self, boxes: Ints, edges: Ints) -> "_Laid":
-        """Return the sub-diagram of these boxes and edges, numbered anew, its layers from 0."""
+        """Return the sub-diagram of these boxes and edges, numbered anew."""
         number = np.zeros(len(self.width), dtype=np.int64)
         number[boxes] = np.arange(len(boxes))
         return _Laid(
             self.width[boxes],
             self.height[boxes],
             self.fixed[boxes],
-            self.layer[boxes] - self.layer[boxes].min(),
+            self.layer[boxes],
             number[self.tails[edges]],
             number[self.heads[edges]],
             self.keys[edges],
@@ -232,18 +253,23 @@ _Places = tuple[Floats, Floats, Floats, Floats, list[Floats], float, float]
 """x, y, top and bottom of the layer [N] of each box; a polyline per edge; width and height of the whole."""
 
 
-def _place_components(graph: _Laid, *, wrap: bool) -> _Places:
+def _place_components(graph: _Laid, budget: Budget, *, wrap: bool) -> _Places:
     """Lay out each connected component and stand them side by side, on several shelves when that is more compact."""
-    component = _components(len(graph.width), graph.tails, graph.heads)
+    component = components(len(graph.width), graph.tails, graph.heads)
+    number = int(component.max()) + 1 if len(component) else 0
+    graph = replace(graph, layer=graph.layer - _least(graph.layer, component, number)[component])
+    separate = max(1, min(SEPARATE_PARTS, budget.parts))
+    if number > separate:  # neighbours share a part, and a picture
+        component, number = component * separate // number, separate
+    budget.parts -= number
     by_box = np.argsort(component, kind="stable")
     by_edge = np.argsort(component[graph.tails], kind="stable")
-    number = int(component.max()) + 1 if len(component) else 0
     box_parts = np.split(by_box, np.searchsorted(component[by_box], np.arange(1, number)))
     edge_parts = np.split(by_edge, np.searchsorted(component[graph.tails][by_edge], np.arange(1, number)))
     if number == 0:
         none = np.zeros(0)
         return none, none, none, none, [], 0.0, 0.0
-    parts = [_place_connected(graph.part(b, e)) for b, e in zip(box_parts, edge_parts, strict=True)]
+    parts = [_place_connected(graph.part(b, e), budget) for b, e in zip(box_parts, edge_parts, strict=True)]
 
     widths, heights = [part[5] for part in parts], [part[6] for part in parts]
     area = sum((w + COMPONENT_GAP) * (h + COMPONENT_GAP) for w, h in zip(widths, heights, strict=True))
@@ -264,29 +290,21 @@ def _place_components(graph: _Laid, *, wrap: bool) -> _Places:
     return x, y, top, bottom, routes, width, shelf + tallest
 
 
-def _components(count: int, tails: Ints, heads: Ints) -> Ints:
-    """Return the connected component [count] of each vertex, numbered by first vertex."""
-    parent = list(range(count))
-
-    def find(vertex: int) -> int:
-        while parent[vertex] != vertex:
-            parent[vertex] = parent[parent[vertex]]
-            vertex = parent[vertex]
-        return vertex
-
-    for tail, head in zip(tails.tolist(), heads.tolist(), strict=True):
-        one, other = find(tail), find(head)
-        parent[max(one, other)] = min(one, other)
-    roots = np.array([find(vertex) for vertex in range(count)], dtype=np.int64)
-    return np.unique(roots, return_inverse=True)[1].reshape(-1)
+def _least(values: Ints, group: Ints, groups: int) -> Ints:
+    """Return the least value [groups] of each group."""
+    least = np.full(groups, np.iinfo(np.int64).max)
+    np.minimum.at(least, group, values)
+    return least
 
 
-def _place_connected(graph: _Laid) -> _Places:
+def _place_connected(graph: _Laid, budget: Budget) -> _Places:
     proper = ordering.proper(graph.layer, graph.tails, graph.heads, graph.keys, graph.tail_shift, graph.head_shift)
     total = len(proper.layer)
     width = np.zeros(total)
     width[: proper.count] = graph.width
-    x = coordinates.across(proper, ordering.order(proper), width)
+    switch = total <= min(ordering.SWITCH_LIMIT, budget.switches)
+    budget.switches -= total if switch else 0
+    x = coordinates.across(proper, ordering.order(proper, switch=switch), width)
     top, bottom = _layer_bounds(proper, graph.height, x)
     top, bottom = top[proper.layer], bottom[proper.layer]
     y = ((top + bottom) / 2)[: proper.count]

@@ -10,8 +10,10 @@ from graphdebug.view.layering import Floats, Ints, adjacency
 SWEEPS = 6
 SWITCH_LIMIT = 1500
 """Vertices up to which neighbours are switched one by one after the sweeps: better pictures, but more work."""
-MOST_EDGES, BUSIEST_LAYER = 400_000, 20_000
-"""Unit edges in all, and below one layer, beyond which crossings are not counted: two sweeps must do."""
+SWEEP_WORK = 1_000_000
+"""Vertices and unit edges looked at by all sweeps together: large graphs get fewer sweeps."""
+BUSIEST_LAYER = 20_000
+"""Unit edges below one layer beyond which crossings are not counted: two sweeps must do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +113,23 @@ def positions(rows: list[list[int]], count: int) -> Ints:
     return position
 
 
-def order(graph: ProperGraph) -> list[list[int]]:
-    """Return, for each layer from the top, its vertices from left to right, with few crossings."""
+def order(graph: ProperGraph, *, switch: bool = True) -> list[list[int]]:
+    """Return, for each layer from the top, its vertices from left to right, with few crossings.
+
+    The larger the graph, the less is done about them; without ``switch`` no neighbours are switched in the end.
+    """
     down = adjacency(len(graph.layer), graph.upper, graph.lower)
     up = adjacency(len(graph.layer), graph.lower, graph.upper)
     rows = _first_order(graph, down)
+    sweeps = min(SWEEPS, SWEEP_WORK // max(1, len(graph.layer) + len(graph.upper)))
+    if sweeps < 2:
+        return rows
     if _too_many_to_count(graph):
         _sweep(rows[1:], rows[0], up, reverse_ties=False)
         _sweep(rows[-2::-1], rows[-1], down, reverse_ties=False)
         return rows
     best, fewest = rows, crossings(graph, rows)
-    for sweep in range(SWEEPS):
+    for sweep in range(sweeps):
         if fewest == 0:
             break
         rows = [list(row) for row in rows]
@@ -132,7 +140,7 @@ def order(graph: ProperGraph) -> list[list[int]]:
         count = crossings(graph, rows)
         if count < fewest:
             best, fewest = [list(row) for row in rows], count
-    if fewest and max(len(graph.layer), len(graph.upper) // 2) <= SWITCH_LIMIT:
+    if switch and fewest and max(len(graph.layer), len(graph.upper) // 2) <= SWITCH_LIMIT:
         _switch_neighbours(best, up, down)
     return best
 
@@ -140,7 +148,7 @@ def order(graph: ProperGraph) -> list[list[int]]:
 def _too_many_to_count(graph: ProperGraph) -> bool:
     if len(graph.upper) <= BUSIEST_LAYER:
         return False
-    return len(graph.upper) > MOST_EDGES or int(np.bincount(graph.layer[graph.upper]).max()) > BUSIEST_LAYER
+    return int(np.bincount(graph.layer[graph.upper]).max()) > BUSIEST_LAYER
 
 
 def _first_order(graph: ProperGraph, down: list[list[int]]) -> list[list[int]]:

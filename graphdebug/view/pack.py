@@ -55,6 +55,7 @@ def meta(scene: Scene) -> dict[str, Any]:
         "nodes": scene.nodes,
         "trail": list(scene.trail),
         "children": scene.children,
+        "notices": list(scene.notices),
     }
 
 

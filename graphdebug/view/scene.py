@@ -11,17 +11,20 @@ from graphdebug.model.records import Finding, Severity
 from graphdebug.model.refs import parent_path
 from graphdebug.view.boxes import Look, group_look, input_look, node_look, output_look, stub_label
 from graphdebug.view.chips import Chips
-from graphdebug.view.compose import Composition, compose
+from graphdebug.view.compose import Composition, TooManyFramesError, compose
 from graphdebug.view.contents import Contents, contents
 from graphdebug.view.labels import CATEGORIES, shortened, type_label
 from graphdebug.view.layering import Floats
 from graphdebug.view.scopes import ScopeNode
+from graphdebug.view.visible import MOST_BOXES, Visible, gain, lines, visible
 
 DOWN, RIGHT = "down", "right"
 SMALL_GRAPH = 200
 """A graph of fewer boxes opens with everything expanded."""
 FEW_BOXES, MANY_BOXES = 12, 150
 """Expand level by level until there are so many boxes; never beyond the second, unless the graph itself is flat."""
+FEW_FRAMES = 150
+"""Open groups that are left when there are too many different ones to lay out."""
 
 
 class Kind(IntEnum):
@@ -83,6 +86,8 @@ class Scene:
     edges: list[Edge]
     width: float
     height: float
+    notices: tuple[str, ...] = ()
+    """What was left out because there was too much of it, one sentence or two each."""
 
 
 def scene(
@@ -92,15 +97,24 @@ def scene(
     flat: bool = False,
     direction: str = DOWN,
     findings: Iterable[Finding] = (),
+    first: frozenset[str] = frozenset(),
 ) -> Scene:
     """Return the scene of the graph at path ``graph`` with the groups ``expanded`` opened (None: the useful level).
 
     ``flat`` draws no groups at all; ``direction`` is ``down`` or ``right``. Unknown groups are ignored.
-    ``findings`` give boxes their severity. Raises KeyError when the model has no such graph.
+    ``findings`` give boxes their severity. Where a graph is too large to be drawn as asked, less is drawn and
+    ``Scene.notices`` say so; the groups ``first`` are then opened before others.
+    Raises KeyError when the model has no such graph.
     """
     known = contents(model, graph)
     opened = default_expanded(model, graph) if expanded is None else expanded
-    return _draw(model, graph, _visible(known, opened, flat=flat), flat, direction, findings)
+    for most in (MOST_BOXES, FEW_FRAMES, 0):
+        try:
+            shown = visible(known, opened, flat=flat, first=first, most_open=most)
+            return _draw(model, graph, shown, direction, findings)
+        except TooManyFramesError:
+            continue
+    raise AssertionError("a scene without frames has one diagram")
 
 
 def neighbourhood(model: Model, graph: str, node: int, hops: int, direction: str = DOWN) -> Scene:
@@ -112,10 +126,10 @@ def neighbourhood(model: Model, graph: str, node: int, hops: int, direction: str
         touched = near[known.tails] | near[known.heads]
         near[known.tails[touched]] = True
         near[known.heads[touched]] = True
-    visible = _Visible()
-    for item in np.flatnonzero(near).tolist():
-        visible.add(item, -1)
-    return _draw(model, graph, visible, True, direction, ())
+    shown = Visible(flat=True)
+    for item in np.flatnonzero(near)[:MOST_BOXES].tolist():
+        shown.add(item, -1)
+    return _draw(model, graph, shown, direction, ())
 
 
 def default_expanded(model: Model, graph: str) -> frozenset[str]:
@@ -128,18 +142,13 @@ def default_expanded(model: Model, graph: str) -> frozenset[str]:
     level = list(known.tree.children)
     while level and boxes < FEW_BOXES:
         opened = level
-        if boxes + sum(map(_gain, level)) > MANY_BOXES:
+        if boxes + sum(map(gain, level)) > MANY_BOXES:
             largest = max(level, key=lambda group: group.count)
-            opened = [largest] if boxes + _gain(largest) <= MANY_BOXES else []
+            opened = [largest] if boxes + gain(largest) <= MANY_BOXES else []
         expanded.update(group.id for group in opened)
-        boxes += sum(map(_gain, opened))
+        boxes += sum(map(gain, opened))
         level = [child for group in opened for child in group.children]
     return frozenset(expanded)
-
-
-def _gain(group: ScopeNode) -> int:
-    """Return how many boxes more there are when a group is opened."""
-    return len(group.nodes) + len(group.children) - 1
 
 
 def box_of(model: Model, graph: str, node: int) -> str:
@@ -165,70 +174,21 @@ def group_nodes(model: Model, graph: str, group_id: str) -> tuple[int, ...]:
     return tuple(sorted(contents(model, graph).groups[group_id].all_nodes()))
 
 
-class _Visible:
-    """The boxes to draw, frames before what they hold: items or groups, the frame around each, and what they cover."""
-
-    def __init__(self) -> None:
-        self.what: list[int | ScopeNode] = []
-        self.parents: list[int] = []
-        self.frames: list[bool] = []
-        self.owner: dict[int, int] = {}
-        """Item → position of the box that shows it."""
-
-    def add(self, what: int | ScopeNode, parent: int, *, frame: bool = False) -> int:
-        """Enter a box and return its position."""
-        position = len(self.what)
-        self.what.append(what)
-        self.parents.append(parent)
-        self.frames.append(frame)
-        if isinstance(what, int):
-            self.owner[what] = position
-        elif not frame:
-            self.owner.update(dict.fromkeys(what.all_nodes(), position))
-        return position
-
-
-def _visible(known: Contents, expanded: frozenset[str], *, flat: bool) -> _Visible:
-    visible = _Visible()
-    for position in range(len(known.inputs)):
-        visible.add(known.input_item(position), -1)
-    if flat:
-        for node in range(known.nodes):
-            if node not in known.host:
-                visible.add(node, -1)
-    else:
-        _open(known.tree, -1, expanded, visible)
-    for position in range(len(known.outputs)):
-        visible.add(known.output_item(position), -1)
-    return visible
-
-
-def _open(group: ScopeNode, parent: int, expanded: frozenset[str], visible: _Visible) -> None:
-    for node in group.nodes:
-        visible.add(node, parent)
-    for child in group.children:
-        is_open = child.id in expanded
-        position = visible.add(child, parent, frame=is_open)
-        if is_open:
-            _open(child, position, expanded, visible)
-
-
-def _draw(
-    model: Model, graph: str, visible: _Visible, flat: bool, direction: str, findings: Iterable[Finding]
-) -> Scene:
+def _draw(model: Model, graph: str, shown: Visible, direction: str, findings: Iterable[Finding]) -> Scene:
+    """Return the scene of what is shown. TooManyFramesError: it would take too long."""
     known, index = contents(model, graph), model.graphs[graph]
-    looks = _looks(model, graph, visible)
-    pairs = _pairs(known, visible)
+    looks = _looks(model, graph, shown)
+    pairs = lines(known, shown)
     composition = compose(
-        visible.parents,
-        visible.frames,
+        shown.parents,
+        shown.frames,
         np.array([look.size for look in looks]).reshape(-1, 2),
         np.array([tail for tail, _ in pairs], dtype=np.int64),
         np.array([head for _, head in pairs], dtype=np.int64),
         to_the_right=direction == RIGHT,
     )
-    severity = _severities(known, visible, graph, findings, model)
-    boxes = _boxes(known, visible, looks, severity, composition)
+    severity = _severities(known, shown, graph, findings, model)
+    boxes = _boxes(known, shown, looks, severity, composition)
     boxes += _stub_boxes(composition, list(pairs), looks, boxes)
     return Scene(
         model=shortened(model.path.name, 80),
@@ -236,26 +196,27 @@ def _draw(
         title=shortened(index.title, 80),
         direction=RIGHT if direction == RIGHT else DOWN,
         expanded=tuple(box.id for box in boxes if box.kind == Kind.FRAME),
-        flat=flat,
+        flat=shown.flat,
         nodes=len(index.nodes),
         trail=_trail(graph),
         children={
             f"n:{node}": [path for _, path in paths]
             for node, paths in index.children.items()
-            if node in visible.owner and visible.what[visible.owner[node]] == node
+            if node in shown.owner and shown.what[shown.owner[node]] == node
         },
         boxes=boxes,
         edges=_edges(model, graph, known, pairs, composition),
         width=composition.width,
         height=composition.height,
+        notices=tuple(shown.notices),
     )
 
 
-def _looks(model: Model, graph: str, visible: _Visible) -> list[Look]:
+def _looks(model: Model, graph: str, shown: Visible) -> list[Look]:
     known, index = contents(model, graph), model.graphs[graph]
     chips, types = Chips(model, index), model.types[graph]
     looks = []
-    for what, frame in zip(visible.what, visible.frames, strict=True):
+    for what, frame in zip(shown.what, shown.frames, strict=True):
         if isinstance(what, ScopeNode):
             looks.append(group_look(what, frame=frame))
         elif what < known.nodes:
@@ -271,28 +232,15 @@ def _looks(model: Model, graph: str, visible: _Visible) -> list[Look]:
     return looks
 
 
-def _pairs(known: Contents, visible: _Visible) -> dict[tuple[int, int], list[int]]:
-    """Return (tail box, head box) → the links drawn between them; links inside one group are not drawn."""
-    pairs: dict[tuple[int, int], list[int]] = {}
-    owner = visible.owner
-    for link, (tail, head) in enumerate(zip(known.tails.tolist(), known.heads.tolist(), strict=True)):
-        if tail not in owner or head not in owner:
-            continue
-        ends = owner[tail], owner[head]
-        if ends[0] != ends[1] or isinstance(visible.what[ends[0]], int):
-            pairs.setdefault(ends, []).append(link)
-    return pairs
-
-
 def _boxes(
-    known: Contents, visible: _Visible, looks: Sequence[Look], severity: Sequence[int], composition: Composition
+    known: Contents, shown: Visible, looks: Sequence[Look], severity: Sequence[int], composition: Composition
 ) -> list[Box]:
     boxes = []
     rects = composition.rects.tolist()
-    for position, (what, look) in enumerate(zip(visible.what, looks, strict=True)):
+    for position, (what, look) in enumerate(zip(shown.what, looks, strict=True)):
         if isinstance(what, ScopeNode):
             box_id, count = what.id, what.count
-            kind = Kind.FRAME if visible.frames[position] else Kind.GROUP
+            kind = Kind.FRAME if shown.frames[position] else Kind.GROUP
         else:
             box_id, count = known.item_id(what), 1
             kind = Kind.NODE if what < known.nodes else Kind.INPUT if what < known.output_item(0) else Kind.OUTPUT
@@ -304,7 +252,7 @@ def _boxes(
                 look.label,
                 look.chips,
                 look.category,
-                visible.parents[position],
+                shown.parents[position],
                 count,
                 severity[position],
                 *rects[position],
@@ -348,9 +296,9 @@ def _edges(
 _RANK = {Severity.INFO: 1, Severity.WARNING: 2, Severity.ERROR: 3}
 
 
-def _severities(known: Contents, visible: _Visible, graph: str, findings: Iterable[Finding], model: Model) -> list[int]:
+def _severities(known: Contents, shown: Visible, graph: str, findings: Iterable[Finding], model: Model) -> list[int]:
     """Return the worst finding [boxes] in each box; a frame's are those of the boxes it holds, which show them."""
-    worst = [0] * len(visible.what)
+    worst = [0] * len(shown.what)
     index = model.graphs[graph]
     inputs = {name: known.input_item(position) for position, name in enumerate(known.inputs)}
     outputs = {name: known.output_item(position) for position, name in enumerate(known.outputs)}
@@ -364,7 +312,7 @@ def _severities(known: Contents, visible: _Visible, graph: str, findings: Iterab
             item = index.producer.get(name, inputs.get(name, outputs.get(name, uses[0][0] if uses else None)))
         if item is None:
             continue
-        box = visible.owner.get(known.host.get(item, item))
+        box = shown.owner.get(known.host.get(item, item))
         if box is not None:
             worst[box] = max(worst[box], _RANK.get(finding.severity, 0))
     return worst

@@ -16,6 +16,8 @@ MAX_DEPTH = 32
 """Deeper scopes are cut: names are hostile, real modules are not nested like this."""
 MANY_GROUPS = 64
 PAGE_ABOVE, PAGE = 150, 50
+MANY_NODES, NODE_PAGE = 20_000, 1_000
+"""Of more nodes directly in one scope, groups are made: nobody wants to see them all, and no browser to draw them."""
 SHORTEST_RUN = 4
 
 _ESCAPES = str.maketrans({"%": "%25", "/": "%2F", ",": "%2C", "~": "%7E"})
@@ -126,6 +128,9 @@ def _finish(draft: _Draft, path: Path, title: str, classes: dict[Path, str], *, 
         else:
             children.append(child)
     group_id = "s:" + "/".join(part.translate(_ESCAPES) for part in path)
+    if len(nodes) > MANY_NODES:
+        children = _fold_runs(_pages(nodes, group_id), group_id) + children
+        nodes = []
     return ScopeNode(
         id="" if is_root else group_id,
         title=title,
@@ -133,6 +138,13 @@ def _finish(draft: _Draft, path: Path, title: str, classes: dict[Path, str], *, 
         children=tuple(_fold_runs(children, group_id)),
         class_name=classes.get(path, ""),
     )
+
+
+def _pages(nodes: list[int], parent_id: str) -> list[ScopeNode]:
+    """Put nodes that stand in the order of the graph into groups of neighbours."""
+    parts = -(-len(nodes) // NODE_PAGE)
+    pages = [tuple(nodes[len(nodes) * i // parts : len(nodes) * (i + 1) // parts]) for i in range(parts)]
+    return [ScopeNode(f"{parent_id}/~n{page[0]}..{page[-1]}", f"nodes {page[0]} … {page[-1]}", page) for page in pages]
 
 
 def _fold_runs(groups: list[ScopeNode], parent_id: str) -> list[ScopeNode]:

@@ -3,6 +3,7 @@
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
@@ -52,6 +53,7 @@ class _Entry:
 
 _entries: dict[int, list[_Entry]] = {}
 """By identity of a Contents, for as long as that lives."""
+_collecting = Lock()
 
 
 def search(model: Model, graph: str, text: str, limit: int = LIMIT) -> Hits:
@@ -104,10 +106,11 @@ def _test(word: str) -> Callable[[_Entry], int]:
 
 def _index(model: Model, graph: str, known: Contents) -> list[_Entry]:
     key = id(known)
-    if key not in _entries:
-        _entries[key] = _collect(model, graph, known)
-        weakref.finalize(known, _entries.pop, key, None)
-    return _entries[key]
+    with _collecting:
+        if key not in _entries:
+            _entries[key] = _collect(model, graph, known)
+            weakref.finalize(known, _entries.pop, key, None)
+        return _entries[key]
 
 
 def _collect(model: Model, graph: str, known: Contents) -> list[_Entry]:

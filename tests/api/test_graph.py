@@ -2,7 +2,9 @@
 
 import json
 import struct
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from graphdebug.api import graph
 from graphdebug.api.routes import routes
 from graphdebug.model.opening import open_job
 from graphdebug.model.records import OpenRequest
@@ -132,6 +135,28 @@ def test_a_scene_is_compressed_and_not_sent_twice(client: TestClient, add: Any) 
     assert plain.content == packed.content
     again = client.get(address, headers={"If-None-Match": packed.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_scene_asked_for_twice_at_once_is_made_once(
+    client: TestClient, add: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = add(blocks(4, 3), "twice")
+    made, both_ask = list[graph.SceneQuestion](), threading.Event()
+    make = graph.packed_scene
+
+    def slow(model: Any, findings: Any, wanted: graph.SceneQuestion) -> bytes:
+        made.append(wanted)
+        assert both_ask.wait(20)
+        return make(model, findings, wanted)
+
+    monkeypatch.setattr(graph, "packed_scene", slow)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(client.get, f"{address}/scene") for _ in range(2)]
+        assert client.get(f"{address}/search?q=relu").status_code == 200  # answered while the scene is being made
+        both_ask.set()
+        first, second = (answer.result() for answer in answers)
+    assert first.content == second.content
+    assert len(made) == 1
 
 
 def test_very_many_groups_are_posted(client: TestClient, add: Any) -> None:

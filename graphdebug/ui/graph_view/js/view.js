@@ -195,6 +195,11 @@ class GraphView {
     const { scene, host, parts, bar } = this;
     const hidden = scene.boxes === 0;
     chrome.notice(parts.notice, "empty", hidden ? "This graph has no nodes." : "");
+    const omitted = (scene.meta.notices ?? []).join(" ");
+    if (omitted && omitted !== this.read) {
+      const read = { label: "Show what is drawn", run: () => { this.read = omitted; parts.notice.hidden = true; } };
+      chrome.notice(parts.notice, "omitted", omitted, read);
+    }
     chrome.trail(parts.trail, this.#trail(), (graph) => this.open(graph), () => this.back());
     parts.progress.hidden = true;
     parts.status.textContent = `${counted(scene.meta.nodes, "node")} · ${counted(scene.boxes, "box", "boxes")} shown`;
