@@ -61,18 +61,13 @@ def division_by_zero(path: Path) -> Path:
     return save(path, [node], [floats(name, [1, 4, 8]) for name in "qkv"], [floats("y", [1, 4, 8])])
 
 
-def open_home(page: Page, server: str) -> None:
-    page.goto(server)
-    page.wait_for_load_state("networkidle")
-
-
 def drop(page: Page, file: Path) -> None:
     page.locator("input[type=file]").set_input_files(str(file))
 
 
 def run(page: Page, server: str, file: Path) -> None:
     """Open a model through the drop zone and run it with every tensor tapped."""
-    open_home(page, server)
+    page.goto(server)
     drop(page, file)
     expect(page).to_have_url(re.compile("model="), timeout=PATIENCE)
     page.get_by_role("link", name="Tensors", exact=True).click()
@@ -89,7 +84,7 @@ def message(page: Page, sentence: str) -> Locator:
 
 def expect_app_works(page: Page, server: str, samples: Path) -> None:
     """The same tab opens a sound model, in a worker of its own."""
-    open_home(page, server)
+    page.goto(server)
     drop(page, samples / "line.onnx")
     expect(page.get_by_role("heading", name="line.onnx")).to_be_visible(timeout=PATIENCE)
 
@@ -143,7 +138,7 @@ def test_files_that_are_no_model_get_one_sentence_each(page: Page, server: str, 
         "empty.onnx": (b"", "empty.onnx is empty"),
         "cut.onnx": (whole[: len(whole) // 2], "cut.onnx is not an ONNX model or is damaged"),
     }
-    open_home(page, server)
+    page.goto(server)
     for name, (content, sentence) in files.items():
         path = tmp_path / name
         path.write_bytes(content)
