@@ -51,6 +51,8 @@ def _print_overview(name: str, summary: ModelSummary) -> None:
     click.secho(f"{plain(name)}  {size}", bold=True)
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in summary.opsets)
     macs = f"{count_text(summary.macs)} multiply-accumulates"
+    if summary.macs and summary.macs_ones:
+        macs += f" with {', '.join(plain(name) for name in summary.macs_ones)} = 1"
     if summary.macs_unknown:
         macs += f" and {plural(summary.macs_unknown, 'node')} of unknown cost"
     stored = ", ".join(f"{dtype} {size_text(size)}" for dtype, _, size in summary.bytes_by_dtype)

@@ -9,7 +9,7 @@ from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Backend, Mode, Session, Value
-from graphdebug.runtime.feeds import dim_name, make_feeds, suggest
+from graphdebug.runtime.feeds import check_dims, dim_name, make_feeds, suggest
 from graphdebug.runtime.file_backend import FileBackend
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.taps import model_inputs, tappable
@@ -75,6 +75,7 @@ def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict
 
     Raises:
         CompareError: the two models want different inputs.
+        FeedError: the feeds name a dimension that no input has, or a file does not fit.
     """
     models = [side.model for side in sides if side.runs and side.model is not None]
     if not models:
@@ -82,6 +83,7 @@ def feeds_for(sides: tuple[OpenSide, OpenSide], request: CompareRequest) -> dict
     inputs = [model_inputs(model) for model in models]
     if len(inputs) == 2:
         _check_same_inputs(*inputs)
+    check_dims(request.feeds, [*inputs[0], *inputs[-1]])
     dims = {**request.feeds.dims, **_fixed_dims(inputs[0], inputs[-1])}
     return make_feeds(inputs[0], replace(request.feeds, dims=dims), suggest(models[0]))
 

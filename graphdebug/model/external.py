@@ -107,7 +107,8 @@ def plain_file(model_path: Path, location: str) -> Path:
             status = path.lstat()
         except OSError:
             raise ExternalDataError(
-                "external-data-missing", f"The external data file {name} is not beside the model."
+                "external-data-missing",
+                f"The external data file {name} is not beside the model: give both together, folders as a .zip.",
             ) from None
         if stat.S_ISLNK(status.st_mode):
             raise ExternalDataError("external-data-escapes", f"External data {name} is or goes through a link.")

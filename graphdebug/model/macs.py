@@ -5,12 +5,12 @@ operators count nothing. Padding counts as if it were data, as is usual: ResNet-
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import onnx
 from onnx import helper
 
-from graphdebug.model.records import ValueType
+from graphdebug.model.records import Dim, ValueType
 
 Shape = tuple[int, ...]
 Count = Callable[[onnx.NodeProto, Sequence[Shape | None], Sequence[Shape | None]], int]
@@ -25,16 +25,17 @@ def counts_macs(node: onnx.NodeProto) -> bool:
     return (_standard(node.domain), node.op_type) in _FORMULAS
 
 
-def macs(node: onnx.NodeProto, types: Mapping[str, ValueType]) -> int | None:
+def macs(node: onnx.NodeProto, types: Mapping[str, ValueType], ones: Collection[str] = ()) -> int | None:
     """Return the multiply-accumulates of one run of ``node``; None when a dimension it needs is not static.
 
-    ``types`` are the types of the node's graph by value name. Operators without a formula here count 0.
+    ``types`` are the types of the node's graph by value name; the symbolic dimensions named in ``ones`` count as 1.
+    Operators without a formula here count 0.
     """
     formula = _FORMULAS.get((_standard(node.domain), node.op_type))
     if formula is None:
         return 0
     try:
-        return formula(node, _shapes(node.input, types), _shapes(node.output, types))
+        return formula(node, _shapes(node.input, types, ones), _shapes(node.output, types, ones))
     except (
         _UnknownShapeError,
         IndexError,
@@ -44,15 +45,16 @@ def macs(node: onnx.NodeProto, types: Mapping[str, ValueType]) -> int | None:
         return None
 
 
-def _shapes(names: Sequence[str], types: Mapping[str, ValueType]) -> list[Shape | None]:
-    return [_static(types[name].shape) if name in types else None for name in names]
+def _shapes(names: Sequence[str], types: Mapping[str, ValueType], ones: Collection[str]) -> list[Shape | None]:
+    return [_static(types[name].shape, ones) if name in types else None for name in names]
 
 
-def _static(shape: Sequence[object] | None) -> Shape | None:
-    """Return a shape if all its dimensions are numbers that can be."""
+def _static(shape: Sequence[Dim] | None, ones: Collection[str]) -> Shape | None:
+    """Return a shape if all its dimensions are numbers that can be, or symbols that count as 1."""
     if shape is None:
         return None
-    dims = tuple(dim for dim in shape if isinstance(dim, int) and dim >= 0)
+    counted = (1 if isinstance(dim, str) and dim in ones else dim for dim in shape)
+    dims = tuple(dim for dim in counted if isinstance(dim, int) and dim >= 0)
     return dims if len(dims) == len(shape) else None
 
 

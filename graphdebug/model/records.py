@@ -84,7 +84,8 @@ class GraphInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """What one sees at once. ``macs`` counts multiply-accumulates; ``macs_unknown`` the nodes left out of it."""
+    """What one sees at once. ``macs`` counts multiply-accumulates, the symbolic dimensions ``macs_ones`` of the inputs
+    as 1; ``macs_unknown`` the nodes left out of it."""
 
     ir_version: int
     opsets: tuple[tuple[str, int], ...]
@@ -108,6 +109,7 @@ class ModelSummary:
     nodes: int
     file_bytes: int
     external_bytes: int
+    macs_ones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

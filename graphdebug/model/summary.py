@@ -31,7 +31,15 @@ def summarise(model: Model, types: Types) -> ModelSummary:
     for info in initializers:
         elements, size = by_dtype.get(info.type.dtype, (0, 0))
         by_dtype[info.type.dtype] = elements + _elements(info.type), size + info.bytes
-    total, unknown = _macs(graphs, known)
+    symbols = tuple(
+        dict.fromkeys(
+            dim
+            for name in main.inputs
+            for dim in known.get(name, ValueType()).shape or ()
+            if isinstance(dim, str) and dim
+        )
+    )
+    total, unknown = _macs(graphs, known, symbols)
     ops = Counter(
         f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
         for index in graphs
@@ -60,6 +68,7 @@ def summarise(model: Model, types: Types) -> ModelSummary:
         nodes=sum(len(index.nodes) for index in graphs),
         file_bytes=model.path.stat().st_size,
         external_bytes=sum(_external_sizes(model)),
+        macs_ones=symbols,
     )
 
 
@@ -77,7 +86,7 @@ def _elements(type_: ValueType) -> int:
     return elements if elements <= _LIMIT else 0
 
 
-def _macs(graphs: list[GraphIndex], known: Mapping[str, ValueType]) -> tuple[int, int]:
+def _macs(graphs: list[GraphIndex], known: Mapping[str, ValueType], ones: tuple[str, ...]) -> tuple[int, int]:
     """Return the multiply-accumulates of the main graph, and how many nodes that have some could not be counted.
 
     How often a nested graph runs and which shapes a function's body sees is not in the file: their nodes are unknown.
@@ -87,7 +96,7 @@ def _macs(graphs: list[GraphIndex], known: Mapping[str, ValueType]) -> tuple[int
         for node in index.nodes:
             if not counts_macs(node):
                 continue
-            count = macs(node, known) if index.path == MAIN_GRAPH else None
+            count = macs(node, known, ones) if index.path == MAIN_GRAPH else None
             total += count or 0
             unknown += count is None
     return total, unknown

@@ -22,11 +22,11 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.value_types import dtype_number
 from graphdebug.runtime.backend import Value
 from graphdebug.runtime.datasets import load_dataset, load_value
-from graphdebug.runtime.feed_errors import FeedError
+from graphdebug.runtime.feed_errors import DimError, FeedError
 from graphdebug.runtime.images import load_image
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 
-__all__ = ["FeedError", "dim_name", "make_feeds", "suggest", "symbolic_dims"]
+__all__ = ["FeedError", "check_dims", "dim_name", "make_feeds", "suggest", "symbolic_dims"]
 
 _BYTES_LIMIT = 16 << 30
 _INTEGERS_UP_TO = 10
@@ -52,6 +52,14 @@ def symbolic_dims(inputs: Sequence[ValueInfo]) -> tuple[str, ...]:
 def dim_name(name: str, axis: int, dim: Dim) -> str:
     """Return the name under which ``FeedSpec.dims`` fixes a dimension: its own, or ``input[axis]`` when it has none."""
     return dim if isinstance(dim, str) and dim else f"{name}[{axis}]"
+
+
+def check_dims(spec: FeedSpec, inputs: Sequence[ValueInfo]) -> None:
+    """Raise DimError when ``spec.dims`` names a dimension that none of ``inputs`` has: a slip would pass unnoticed."""
+    known = symbolic_dims(inputs)
+    for name in spec.dims:
+        if name not in known:
+            raise DimError(name, known)
 
 
 def make_feeds(

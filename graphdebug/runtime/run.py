@@ -12,7 +12,7 @@ from graphdebug.model.document import Model, open_model
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Mode, Session, Value
 from graphdebug.runtime.events import Progress
-from graphdebug.runtime.feeds import dim_name, make_feeds, suggest
+from graphdebug.runtime.feeds import check_dims, dim_name, make_feeds, suggest
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.runtime.statistics import statistics
@@ -43,6 +43,7 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
     asked = _Asked.of(request, model)
     inputs = model_inputs(model)
     progress(None, "making the inputs")
+    check_dims(request.feeds, inputs)
     feeds = make_feeds(inputs, request.feeds, suggest(model))
     _keep_feeds(feeds, folder)
     progress(None, f"preparing {runner.spec}")

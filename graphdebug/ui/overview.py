@@ -44,11 +44,13 @@ def overview(entry: ModelEntry) -> None:
 
 def _headline(summary: ModelSummary) -> None:
     unknown = f"without {plural(summary.macs_unknown, 'node')} of unknown shape" if summary.macs_unknown else None
+    ones = f"with {plain(', '.join(summary.macs_ones))} = 1" if summary.macs_ones and summary.macs else None
+    counted = ", ".join(said for said in (ones, unknown) if said) or None
     opset = next((str(version) for domain, version in summary.opsets if domain in ("", "ai.onnx")), "–")
     with st.container(horizontal=True, gap="small"):
         st.metric("Nodes", f"{summary.nodes:,}", border=True)
         st.metric("Parameters", amount(summary.parameters), border=True, help=f"{summary.parameters:,}")
-        st.metric("Multiply-accumulates", amount(summary.macs) + (" +" if unknown else ""), border=True, help=unknown)
+        st.metric("Multiply-accumulates", amount(summary.macs) + (" +" if unknown else ""), border=True, help=counted)
         st.metric("Size", size(summary.file_bytes + summary.external_bytes), border=True, help=_size_help(summary))
         st.metric(
             "Opset", opset, border=True, help="  \n".join(plain(f"{d or 'ai.onnx'} {v}") for d, v in summary.opsets)

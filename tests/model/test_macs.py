@@ -86,3 +86,14 @@ def test_nonsense_is_unknown_and_other_operators_are_free() -> None:
     assert count(node("Gemm", "a,b", "y", transA="no"), a=(3,), b=(3,), y=(3,)) is None
     assert count(node("Relu", "x", "y"), x=(3,), y=(3,)) == 0
     assert count(node("Conv", "x,w", "y", domain="mine"), x=(1,), w=(1,), y=(1,)) == 0
+
+
+def test_symbolic_dimensions_of_the_inputs_count_as_one() -> None:
+    types = {
+        name: ValueType("float", shape)
+        for name, shape in {"a": ("batch", 4, 8), "b": (8, 3), "y": ("batch", 4, 3)}.items()
+    }
+    node = onnx.helper.make_node("MatMul", ["a", "b"], ["y"])
+    assert macs(node, types) is None
+    assert macs(node, types, ("batch",)) == 4 * 8 * 3
+    assert macs(node, types, ("other",)) is None

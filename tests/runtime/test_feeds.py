@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from graphdebug.model.document import open_model
 from graphdebug.model.records import Dim, ValueInfo, ValueType
 from graphdebug.model.value_types import dtype_name
-from graphdebug.runtime.feeds import FeedError, make_feeds, suggest, symbolic_dims
+from graphdebug.runtime.feeds import FeedError, check_dims, make_feeds, suggest, symbolic_dims
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 from graphdebug.runtime.store import ArrayWriter
 from tests.runtime import small_models as models
@@ -207,3 +207,12 @@ def test_indices_stay_within_the_tables_they_look_up(tmp_path: Path) -> None:
     feeds = make_feeds(inputs, FeedSpec(), suggest(model))
     assert set(feeds["ids"].tolist()) == {0, 1}
     assert set(feeds["attention_mask"].tolist()) == {1}
+
+
+def test_a_length_for_a_dimension_that_no_input_has_is_refused() -> None:
+    batch = [ValueInfo("x", ValueType("float", ("batch", 3)))]
+    check_dims(FeedSpec(dims={"batch": 2}), batch)
+    with pytest.raises(FeedError, match="'Q': there are 'batch'"):
+        check_dims(FeedSpec(dims={"Q": 2}), batch)
+    with pytest.raises(FeedError, match="all are fixed"):
+        check_dims(FeedSpec(dims={"Q": 2}), [ValueInfo("x", ValueType("float", (1, 3)))])
