@@ -27,6 +27,7 @@ def frame() -> None:
         with st.sidebar:
             entry = state.current_model()
             if entry is not None:
+                st.set_page_config(f"{entry.name} · {chosen.title} · graphdebug")
                 _open_model(entry)
             sidebar_jobs()
         chosen.run()
