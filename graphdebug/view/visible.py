@@ -16,7 +16,7 @@ from graphdebug.view.scopes import ScopeNode
 MOST_BOXES = 80_000
 MOST_TERMINALS = 10_000
 """Inputs drawn, and outputs."""
-MOST_LINES, MOST_PIECES = 100_000, 220_000
+MOST_LINES, MOST_PIECES = 100_000, 250_000
 """Lines, and what they are made of: one segment, and for each border of a frame that it passes, a port and another."""
 
 
