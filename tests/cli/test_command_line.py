@@ -122,9 +122,12 @@ def test_interrupting_ends_the_worker_and_leaves_nothing(tmp_path: Path, sent: i
     command = [*COMMAND, "tensors", "endless.onnx", "-o", "o.npz"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    workers = wait_for_busy_child(process.pid)
-    process.send_signal(sent)
-    _, stderr = process.communicate(timeout=30)
+    try:
+        workers = wait_for_busy_child(process.pid)
+        process.send_signal(sent)
+        _, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()  # a test that fails leaves nothing running; the worker goes with its parent
     assert process.returncode == code
     assert stderr.strip() == said
     psutil.wait_procs(workers, timeout=10)
