@@ -1,6 +1,6 @@
 """Plain records about a model that travel between processes and into the workspace as JSON (msgspec)."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from graphdebug.model.refs import MAIN_GRAPH
@@ -132,4 +132,3 @@ class OpenRequest:
 
     path: str
     infer_shapes: bool = True
-    extra: dict[str, str] = field(default_factory=dict)

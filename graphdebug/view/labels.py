@@ -64,11 +64,14 @@ def category(node: onnx.NodeProto, *, calls_function: bool) -> int:
 
 
 def shortened(text: str, length: int = LONGEST_LABEL) -> str:
-    """Return ``text`` on one line without control characters, cut to ``length`` with an ellipsis."""
+    """Return ``text`` on one line without control characters, cut to ``length`` with an ellipsis inside."""
     if not text.isprintable():
         text = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text[: 4 * length])
     text = text.strip()
-    return text if len(text) <= length else text[: length - 1] + "…"
+    if len(text) <= length:
+        return text
+    tail = (length - 1) * 3 // 5  # numbers that tell blocks apart stand at the end
+    return f"{text[: length - 1 - tail]}…{text[-tail:]}" if tail else "…"[:length]
 
 
 def short_name(name: str) -> str:

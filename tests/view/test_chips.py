@@ -99,7 +99,8 @@ def test_types_of_edges() -> None:
 
 def test_names_are_short_and_on_one_line() -> None:
     assert short_name("/encoder/layer.0/attention/query/MatMul") == "MatMul"
-    assert short_name("a" * 100) == "a" * 27 + "…"
+    assert short_name("a" * 100) == "a" * 11 + "…" + "a" * 16
+    assert short_name(f"{'block' * 9}.layers.1") != short_name(f"{'block' * 9}.layers.2")
     assert short_name("///") == ""
     assert shortened("a\n\x00\u202eb\ud800") == "a   b"
     assert text_width("abc", 5) == 15
