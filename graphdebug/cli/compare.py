@@ -122,8 +122,9 @@ def _write_reports(result: CompareResult, report: Path | None, json_target: str 
     """Write what was asked for; each format is imported only when it is."""
     if report is not None:
         from graphdebug.report.html import to_html
+        from graphdebug.report.picture import draw
 
-        write_text(str(report), to_html(result))
+        write_text(str(report), to_html(result, draw(result)))
     if json_target is not None:
         from graphdebug.report.json import to_json
 

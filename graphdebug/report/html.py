@@ -12,13 +12,14 @@ import graphdebug
 from graphdebug.compare.records import CompareResult, Row, Status, Tolerance
 from graphdebug.compare.verdict import is_one_sided
 from graphdebug.model.records import ValueType
+from graphdebug.report.picture import Picture
 from graphdebug.report.plot import error_plot
 
 _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def to_html(result: CompareResult, picture: str = "") -> str:
-    """Return the report. ``picture`` is an SVG of the graph around the first bad tensor.
+def to_html(result: CompareResult, picture: Picture | None = None) -> str:
+    """Return the report. ``picture`` is the graph around the first bad tensor, see ``picture.draw``.
 
     Names from a model are hostile text: everything is escaped, the picture is embedded as an image (nothing in it can
     run), and a content security policy forbids all loading.
@@ -32,7 +33,7 @@ def to_html(result: CompareResult, picture: str = "") -> str:
         reasons=Counter(row.reason for row in skipped if not is_one_sided(row)).most_common(),
         tolerances=_tolerances(compared),
         plot=error_plot(result.rows),
-        picture=base64.b64encode(picture.encode()).decode() if picture else "",
+        picture=picture or Picture(),
         version=graphdebug.__version__,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
@@ -58,13 +59,17 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=_number, percent=_percent, type=_type, place=_place, kind=_kind)
+    environment.filters.update(number=_number, percent=_percent, type=_type, place=_place, kind=_kind, base64=_base64)
     return environment.get_template("comparison.html.j2")
 
 
 def _straight(value: object) -> object:
     """Take the marks that turn the direction of writing out of a text: with them a name looks like another one."""
     return _TURNING.sub("", value) if type(value) is str else value
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode(errors="replace")).decode()
 
 
 def _number(value: float | None) -> str:

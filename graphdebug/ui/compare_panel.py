@@ -9,8 +9,8 @@ import streamlit as st
 from graphdebug.api.models import model_of
 from graphdebug.compare.records import CompareResult, ObserverEffect, Row, Status, Tolerance
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.report.colors import BY_WEIGHT, excess, legend, step, worst_by_node
 from graphdebug.ui import state
-from graphdebug.ui.error_scale import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
 from graphdebug.ui.facts import fact_grid, number
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.plots import MEASURES, error_plot
@@ -47,18 +47,12 @@ def _version(job: JobEntry, result: CompareResult) -> Version:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _overlay(version: Version, _entry: ModelEntry, _result: CompareResult) -> Overlay:
-    order = [NOT_COMPARED, *STEPS, ONE_SIDED]
-    shades: dict[int, Shade] = {}
-    for row in _result.rows:
-        if row.node is None:
-            continue
-        at = step(row)
-        weight = float(order.index(at))
-        if row.node not in shades or weight > shades[row.node].weight:
-            shades[row.node] = Shade(at.color, _short(row), weight)
-    used = {shade.color for shade in shades.values()}
-    legend = tuple((each.label, each.color) for each in order if each.color in used)
-    return overlay_of_nodes(model_of(_entry), MAIN_GRAPH, shades, "Largest error in units of its tolerance", legend)
+    worst = worst_by_node(_result.rows)
+    shades = {
+        node: Shade((at := step(row)).color, _short(row), float(BY_WEIGHT.index(at))) for node, row in worst.items()
+    }
+    title = "Largest error in units of its tolerance"
+    return overlay_of_nodes(model_of(_entry), MAIN_GRAPH, shades, title, legend(worst.values()))
 
 
 def verdict_box(result: CompareResult) -> None:

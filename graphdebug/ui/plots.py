@@ -11,9 +11,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from graphdebug.compare.records import Row, Status
+from graphdebug.report.colors import NONFINITE, STATUS_COLOR, STEPS, excess
 from graphdebug.runtime.requests import TensorStatistics
-from graphdebug.ui.error_scale import STEPS, excess
-from graphdebug.ui.palette import ACCENT, DIVERGING, NONFINITE, SEQUENTIAL, STATUS_COLOR, STATUS_SYMBOL
+from graphdebug.ui.palette import ACCENT, DIVERGING, SEQUENTIAL, STATUS_SYMBOL
 from graphdebug.ui.slices import Plane
 
 TRANSPARENT = "rgba(0,0,0,0)"

@@ -5,10 +5,10 @@ import streamlit as st
 
 from graphdebug.api.models import model_of
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.report.colors import NONFINITE
 from graphdebug.runtime.requests import RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
-from graphdebug.ui.palette import NONFINITE
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tables import run_columns, run_table

@@ -7,8 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.compare.records import Row, Status
+from graphdebug.report.colors import excess
 from graphdebug.runtime.requests import TensorRow
-from graphdebug.ui.error_scale import excess
 from graphdebug.ui.words import dtype, shape
 
 _NAME = 165

@@ -111,6 +111,7 @@ def test_reports(run: Run, samples: Path, faulty: Path, tmp_path: Path) -> None:
         assert len(list(csv.DictReader(file))) == len(result["rows"])
     page = (tmp_path / "r.html").read_text()
     assert "/block3/conv_out" in page
+    assert "data:image/svg+xml;base64," in page  # the graph around it
     assert "<script src" not in page
 
 

@@ -1,5 +1,6 @@
 """Reports of a comparison: they say what the result says, hold what they promise and are safe to open."""
 
+import base64
 import csv
 import html
 import io
@@ -17,9 +18,11 @@ from graphdebug.compare.pairing import Pair, Place
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Side, Tolerance
 from graphdebug.compare.verdict import give_verdict
 from graphdebug.model.records import ModelLocation
+from graphdebug.report.colors import step, worst_by_node
 from graphdebug.report.csv import COLUMNS, to_csv
 from graphdebug.report.html import to_html
 from graphdebug.report.json import from_json, schema, to_json
+from graphdebug.report.picture import Picture, draw
 from graphdebug.report.plot import error_plot
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">{{7*7}}</script><script>document.title='owned'</script>"
@@ -104,9 +107,33 @@ def test_html_escapes_what_a_model_says(result):
 
 
 def test_html_needs_nothing_from_outside(result):
-    page = to_html(result, "<svg xmlns='http://www.w3.org/2000/svg'><script>document.title='owned'</script></svg>")
+    drawing = "<svg xmlns='http://www.w3.org/2000/svg'><script>document.title='owned'</script></svg>"
+    page = to_html(result, Picture(drawing, (("identical", "#9CC3DF"),)))
     assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
     assert "url(" not in page and "@import" not in page and "default-src 'none'" in page
+
+
+def test_the_picture_is_the_graph_around_the_first_bad_tensor_in_the_colours_of_the_scale(result, samples):
+    reference = Side("reference", ModelLocation(str(samples / "mlp.onnx")))
+    rows = tuple(replace(row, node=node % 3) for node, row in enumerate(result.rows))
+    picture = draw(replace(result, rows=rows, request=replace(result.request, reference=reference)))
+    assert picture.svg.startswith("<svg") and not picture.note
+    shown = {color for _, color in picture.legend}
+    assert shown == {step(row).color for row in worst_by_node(rows).values()}
+    assert all(f'fill="{color}"' in picture.svg for color in shown)
+    assert f"base64,{base64.b64encode(picture.svg.encode()).decode()}" in to_html(result, picture)
+
+
+def test_a_graph_that_cannot_be_drawn_leaves_a_sentence(result, samples):
+    rows = tuple(replace(row, node=10_000) for row in result.rows)
+    gone = replace(result, rows=rows)
+    assert draw(replace(gone, verdict=give_verdict(()))) == Picture()
+    assert "could not be drawn" in draw(gone).note  # there is no /m.onnx
+    reference = Side("reference", ModelLocation(str(samples / "mlp.onnx")))
+    note = draw(replace(gone, request=replace(result.request, reference=reference))).note
+    assert "is not the one that was compared" in note
+    page = to_html(result, Picture(note=f"{note} {HOSTILE}"))
+    assert "is not the one that was compared" in page and HOSTILE not in page and "data:image" not in page
 
 
 def test_html_of_nothing():
@@ -129,9 +156,8 @@ def test_the_plot_puts_errors_above_the_tolerance_line_where_they_differ(result)
 @pytest.mark.browser
 def test_in_a_browser_nothing_runs_that_should_not_and_tables_sort(result, page, tmp_path):
     file = tmp_path / "report.html"
-    file.write_text(
-        to_html(result, f"<svg xmlns='http://www.w3.org/2000/svg'><text>{html.escape(HOSTILE)}</text></svg>")
-    )
+    drawing = f"<svg xmlns='http://www.w3.org/2000/svg'><text>{html.escape(HOSTILE)}</text></svg>"
+    file.write_text(to_html(result, Picture(drawing)))
     requests, problems = [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("pageerror", lambda error: problems.append(error))

@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from graphdebug.compare.judge import judge
 from graphdebug.compare.pairing import Pair, Place
 from graphdebug.compare.records import Row, Status, Tolerance
-from graphdebug.ui.error_scale import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
+from graphdebug.report.colors import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
 from graphdebug.ui.plots import MEASURES, error_plot
 from graphdebug.ui.tables import comparison_table
 

@@ -1,11 +1,17 @@
-"""One number a tensor for colours and plots: its largest error in units of its tolerance."""
+"""Colours that carry a meaning, readable on light and dark and apart for colour-blind eyes (Okabe, Ito).
 
+The scale has one number a tensor: its largest error in units of its tolerance.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from graphdebug.compare.judge import limits_used
 from graphdebug.compare.records import Row, Status
 from graphdebug.compare.verdict import is_one_sided
-from graphdebug.ui.palette import NONFINITE, STATUS_COLOR
+
+STATUS_COLOR = {Status.MATCH: "#2E86C1", Status.DIFFER: "#D55E00", Status.NOT_COMPARED: "#8B929C"}
+NONFINITE = "#C2185B"
 
 
 def excess(row: Row) -> float | None:
@@ -35,6 +41,8 @@ STEPS = (
 
 NOT_COMPARED = Step(-1.0, "not compared", STATUS_COLOR[Status.NOT_COMPARED])
 ONE_SIDED = Step(-2.0, "NaN or infinity on one side", NONFINITE)
+BY_WEIGHT = (NOT_COMPARED, *STEPS, ONE_SIDED)
+"""All steps; of two the later one hides the other where there is room for one colour only."""
 
 
 def step(row: Row) -> Step:
@@ -45,3 +53,20 @@ def step(row: Row) -> Step:
     if row.status is Status.DIFFER:  # values without a distance, such as strings, differ without an excess
         value = max(value, 1.0 + 1e-9)
     return next(candidate for candidate in STEPS if value <= candidate.limit)
+
+
+def worst_by_node(rows: Iterable[Row]) -> dict[int, Row]:
+    """Return for each node of the reference model the row of the tensor that colours it: the worst of its outputs."""
+    worst: dict[int, tuple[int, Row]] = {}
+    for row in rows:
+        if row.node is not None:
+            weight = BY_WEIGHT.index(step(row))
+            if row.node not in worst or weight > worst[row.node][0]:
+                worst[row.node] = weight, row
+    return {node: row for node, (_, row) in worst.items()}
+
+
+def legend(rows: Iterable[Row]) -> tuple[tuple[str, str], ...]:
+    """Return label and colour of the steps that ``rows`` need, the lightest first."""
+    used = {step(row) for row in rows}
+    return tuple((each.label, each.color) for each in BY_WEIGHT if each in used)
