@@ -50,11 +50,8 @@ def _print_overview(name: str, summary: ModelSummary) -> None:
         size += f" + {size_text(summary.external_bytes)} of external data"
     click.secho(f"{plain(name)}  {size}", bold=True)
     opsets = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in summary.opsets)
-    macs = f"{count_text(summary.macs)} multiply-accumulates"
-    if summary.macs and summary.macs_ones:
-        macs += f" with {', '.join(plain(name) for name in summary.macs_ones)} = 1"
-    if summary.macs_unknown:
-        macs += f" and {plural(summary.macs_unknown, 'node')} of unknown cost"
+    least = "at least " if summary.macs_at_least else ""
+    macs = " ".join([f"{least}{count_text(summary.macs)} multiply-accumulates.", *summary.macs_notes])
     stored = ", ".join(f"{dtype} {size_text(size)}" for dtype, _, size in summary.bytes_by_dtype)
     ops = ", ".join(f"{op} {count}" for op, count in summary.ops[:_OPS_SHOWN])
     if len(summary.ops) > _OPS_SHOWN:
@@ -65,7 +62,7 @@ def _print_overview(name: str, summary: ModelSummary) -> None:
         "graph": f"{summary.graph_name}, {plural(summary.nodes, 'node')}",
         "ops": ops,
         "weights": f"{count_text(summary.parameters)} parameters ({stored})" if summary.parameters else "none",
-        "cost": macs,
+        "cost": macs.removesuffix("."),
         "domains": ", ".join(summary.custom_domains),
         "inside": ", ".join(f"{graph.title} ({plural(graph.nodes, 'node')})" for graph in summary.graphs if graph.path),
     }

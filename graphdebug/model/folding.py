@@ -33,7 +33,7 @@ def fold(graph: onnx.GraphProto, types: Mapping[str, ValueType], known: dict[str
     ``types`` are the types known so far by value name (for Shape); ``known`` collects values by name from call to call.
     """
     for tensor in graph.initializer:
-        if tensor.name not in known and (value := _stored(tensor)) is not None:
+        if tensor.name not in known and (value := stored(tensor)) is not None:
             known[tensor.name] = value
     folded = 0
     total = sum(value.size for value in known.values())
@@ -75,7 +75,7 @@ def evaluate(node: onnx.NodeProto, known: Mapping[str, Array], types: Mapping[st
     return result if result is not None and result.size <= LARGEST else None
 
 
-def _stored(tensor: onnx.TensorProto) -> Array | None:
+def stored(tensor: onnx.TensorProto) -> Array | None:
     """Return the values of a small tensor that lies in the protobuf."""
     if any(dim < 0 for dim in tensor.dims) or math.prod(tensor.dims) > LARGEST:
         return None
@@ -102,7 +102,7 @@ def _of_shape(node: onnx.NodeProto, attributes: Attributes, types: Mapping[str, 
 def _constant(attributes: Attributes) -> Array | None:
     ((name, value),) = attributes.items()
     if name == "value":
-        return _stored(value)
+        return stored(value)
     return np.array(value, {"i": np.int64, "f": np.float32}[name.removeprefix("value_")[0]])
 
 

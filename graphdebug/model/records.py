@@ -84,8 +84,12 @@ class GraphInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
-    """What one sees at once. ``macs`` counts multiply-accumulates, the symbolic dimensions ``macs_ones`` of the inputs
-    as 1; ``macs_unknown`` the nodes left out of it."""
+    """What one sees at once.
+
+    ``macs`` counts multiply-accumulates (see cost.py): symbolic dimensions ``macs_ones`` of the inputs as 1,
+    the costliest branch of ``macs_choices`` If nodes, one iteration of ``macs_open_loops`` loops, ``macs_unknown`` nodes
+    not at all.
+    """
 
     ir_version: int
     opsets: tuple[tuple[str, int], ...]
@@ -110,6 +114,29 @@ class ModelSummary:
     file_bytes: int
     external_bytes: int
     macs_ones: tuple[str, ...] = ()
+    macs_choices: int = 0
+    macs_open_loops: int = 0
+
+    @property
+    def macs_at_least(self) -> bool:
+        """Say whether one inference can take more than ``macs``."""
+        return bool(self.macs_unknown or self.macs_open_loops)
+
+    @property
+    def macs_notes(self) -> tuple[str, ...]:
+        """What to know of how ``macs`` were counted, a sentence each. Names of dimensions are the file's own."""
+        said = []
+        if self.macs and self.macs_ones:
+            said.append(f"Symbolic dimensions are taken as 1 ({', '.join(self.macs_ones)}): longer inputs cost more.")
+        if self.macs_choices:
+            said.append(f"Of {_count(self.macs_choices, 'If node')}, the costliest branch is counted.")
+        if self.macs_open_loops:
+            loops = _count(self.macs_open_loops, "loop")
+            said.append(f"Of {loops}, one iteration is counted: the file does not say how many there are.")
+        if self.macs_unknown:
+            nodes = _count(self.macs_unknown, "node")
+            said.append(f"{nodes} of unknown shape {'is' if self.macs_unknown == 1 else 'are'} not counted.")
+        return tuple(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +159,7 @@ class OpenRequest:
 
     path: str
     infer_shapes: bool = True
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -118,9 +118,10 @@ def _complaints(model: Model, bare: Weightless, message: str) -> Iterator[Compla
 def _collect(
     path: str, graph: onnx.GraphProto, bare: Weightless, declared: set[str]
 ) -> Iterator[tuple[str, dict[str, ValueType]]]:
-    """Go through the types of a graph and of those nested in it."""
+    """Go through the types of a graph and of those nested in it, whose inputs have the types they are given."""
     types: dict[str, ValueType] = {}
-    for info in (*graph.value_info, *graph.output):
+    given = () if path == MAIN_GRAPH else graph.input
+    for info in (*given, *graph.value_info, *graph.output):
         kind = value_type(info.type)
         if kind.dtype or kind.shape is not None:
             types[info.name] = _without_invented(kind, declared)

@@ -1,12 +1,12 @@
 """What one sees of a model at once."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
+from graphdebug.model.cost import cost
 from graphdebug.model.document import Model, Types
 from graphdebug.model.external import ExternalDataError, plain_file
 from graphdebug.model.index import GraphIndex, function_key
-from graphdebug.model.macs import counts_macs, macs
 from graphdebug.model.records import GraphInfo, InitializerInfo, ModelSummary, ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import external_files
@@ -39,7 +39,7 @@ def summarise(model: Model, types: Types) -> ModelSummary:
             if isinstance(dim, str) and dim
         )
     )
-    total, unknown = _macs(graphs, known, symbols)
+    counted = cost(model, types, symbols)
     ops = Counter(
         f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
         for index in graphs
@@ -60,8 +60,8 @@ def summarise(model: Model, types: Types) -> ModelSummary:
             (dtype, min(elements, _LIMIT), min(size, _LIMIT))
             for dtype, (elements, size) in sorted(by_dtype.items(), key=lambda entry: -entry[1][1])
         ),
-        macs=min(total, _LIMIT),
-        macs_unknown=unknown,
+        macs=min(counted.macs, _LIMIT),
+        macs_unknown=counted.unknown,
         largest=tuple(sorted(initializers, key=lambda info: -info.bytes)[:LARGEST]),
         graphs=tuple(GraphInfo(index.path, index.title, len(index.nodes)) for index in graphs),
         custom_domains=_custom_domains(model, graphs),
@@ -69,6 +69,8 @@ def summarise(model: Model, types: Types) -> ModelSummary:
         file_bytes=model.path.stat().st_size,
         external_bytes=sum(_external_sizes(model)),
         macs_ones=symbols,
+        macs_choices=counted.choices,
+        macs_open_loops=counted.open_loops,
     )
 
 
@@ -84,22 +86,6 @@ def _elements(type_: ValueType) -> int:
     for dim in type_.shape or ():
         elements *= dim if isinstance(dim, int) and dim > 0 else 0
     return elements if elements <= _LIMIT else 0
-
-
-def _macs(graphs: list[GraphIndex], known: Mapping[str, ValueType], ones: tuple[str, ...]) -> tuple[int, int]:
-    """Return the multiply-accumulates of the main graph, and how many nodes that have some could not be counted.
-
-    How often a nested graph runs and which shapes a function's body sees is not in the file: their nodes are unknown.
-    """
-    total = unknown = 0
-    for index in graphs:
-        for node in index.nodes:
-            if not counts_macs(node):
-                continue
-            count = macs(node, known, ones) if index.path == MAIN_GRAPH else None
-            total += count or 0
-            unknown += count is None
-    return total, unknown
 
 
 def _custom_domains(model: Model, graphs: list[GraphIndex]) -> tuple[str, ...]:

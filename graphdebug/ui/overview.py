@@ -11,7 +11,7 @@ from graphdebug.ui import state
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.navigation import available
 from graphdebug.ui.scroll import scroll_to_top
-from graphdebug.ui.words import amount, dtype, plain, plural, shape, size
+from graphdebug.ui.words import amount, dtype, plain, shape, size
 from graphdebug.workspace import intake
 from graphdebug.workspace.entries import ModelEntry
 
@@ -43,14 +43,13 @@ def overview(entry: ModelEntry) -> None:
 
 
 def _headline(summary: ModelSummary) -> None:
-    unknown = f"without {plural(summary.macs_unknown, 'node')} of unknown shape" if summary.macs_unknown else None
-    ones = f"with {plain(', '.join(summary.macs_ones))} = 1" if summary.macs_ones and summary.macs else None
-    counted = ", ".join(said for said in (ones, unknown) if said) or None
+    counted = "  \n".join(map(plain, summary.macs_notes)) or None
+    least = " +" if summary.macs_at_least else ""
     opset = next((str(version) for domain, version in summary.opsets if domain in ("", "ai.onnx")), "–")
     with st.container(horizontal=True, gap="small"):
         st.metric("Nodes", f"{summary.nodes:,}", border=True)
         st.metric("Parameters", amount(summary.parameters), border=True, help=f"{summary.parameters:,}")
-        st.metric("Multiply-accumulates", amount(summary.macs) + (" +" if unknown else ""), border=True, help=counted)
+        st.metric("Multiply-accumulates", amount(summary.macs) + least, border=True, help=counted)
         st.metric("Size", size(summary.file_bytes + summary.external_bytes), border=True, help=_size_help(summary))
         st.metric(
             "Opset", opset, border=True, help="  \n".join(plain(f"{d or 'ai.onnx'} {v}") for d, v in summary.opsets)
