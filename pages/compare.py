@@ -15,10 +15,10 @@ from graphdebug.ui.compare_panel import (
     verdict_box,
 )
 from graphdebug.ui.compare_setup import compare_setup
-from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
+from graphdebug.ui.job_page import job_page
 from graphdebug.ui.job_progress import failure, follow
-from graphdebug.ui.results import compare_result, open_job
+from graphdebug.ui.results import compare_result
 from graphdebug.ui.scroll import scroll_to_top
 from graphdebug.ui.tolerance_form import tolerance_form
 from graphdebug.ui.words import plain
@@ -86,14 +86,4 @@ def _judged(job: JobEntry | None) -> CompareResult | None:
     return compare_result(root, job.id, tuple(sorted(asked.items())))
 
 
-job = open_job("compare", state.comparison_id())
-if job is not None and job.model_id and job.model_id != state.parameter("model"):
-    state.open_model(job.model_id)
-    state.set_comparison(job.id)
-entry = state.current_model()
-if entry is None:
-    no_model("Compare runs a model in two ways and finds the first tensor where they part.")
-else:
-    if job is None and state.comparison_id():
-        st.warning("The comparison of this link is not in the workspace any more.", icon=":material/link_off:")
-    page(entry, job)
+job_page("compare", "Compare runs a model in two ways and finds the first tensor where they part.", page)

@@ -3,10 +3,10 @@
 import streamlit as st
 
 from graphdebug.ui import state
-from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
+from graphdebug.ui.job_page import job_page
 from graphdebug.ui.job_progress import failure, follow
-from graphdebug.ui.results import open_job, run_result
+from graphdebug.ui.results import run_result
 from graphdebug.ui.run_panel import focus_of, nonfinite_overlay, run_headline, run_table_view
 from graphdebug.ui.run_setup import run_setup
 from graphdebug.ui.scroll import scroll_to_top
@@ -49,14 +49,4 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
     scroll_to_top(f"{job.id} {job.state}" if job else "")
 
 
-job = open_job("run", state.run_id())
-if job is not None and job.model_id and job.model_id != state.parameter("model"):
-    state.open_model(job.model_id)
-    state.set_run(job.id)
-entry = state.current_model()
-if entry is None:
-    no_model("Tensors shows what flows through a model, tensor by tensor.")
-else:
-    if job is None and state.run_id():
-        st.warning("The run of this link is not in the workspace any more.", icon=":material/link_off:")
-    page(entry, job)
+job_page("run", "Tensors shows what flows through a model, tensor by tensor.", page)

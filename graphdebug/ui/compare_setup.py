@@ -6,15 +6,14 @@ from dataclasses import dataclass
 import streamlit as st
 
 from graphdebug.compare.records import CompareRequest, Side
-from graphdebug.jobs import service
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
 from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import finished, remember_feeds, remembered_feeds, run_request
 from graphdebug.ui.words import ago, plain
-from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 _JOB = "graphdebug.compare.engine:compare_job"
@@ -63,7 +62,7 @@ def compare_setup(entry: ModelEntry) -> None:
         assert first is not None and second is not None
         request = CompareRequest(first, second, mode, feeds)
         title = f"{entry.name}: {_title(asked[0])} vs {_title(asked[1])}"
-        _start(entry, request, title if mode == "isolated" else f"{title}, as deployed")
+        start_job("compare", _JOB, request, entry, title if mode == "isolated" else f"{title}, as deployed")
 
 
 def _mode_title(mode: str) -> str:
@@ -177,13 +176,3 @@ def _title(asked: Chosen) -> str:
         return f"run “{job.title}”" if job else "a run"
     other = state.workspace().model(asked.model) if asked.what == "other" and asked.model else None
     return f"{other.name} on {spec_title(asked.spec)}" if other else spec_title(asked.spec)
-
-
-def _start(entry: ModelEntry, request: CompareRequest, title: str) -> None:
-    try:
-        job_id = service.submit(state.workspace(), "compare", _JOB, request, model_id=entry.id, title=title)
-    except WorkspaceError as error:
-        st.error(plain(str(error)))
-        return
-    state.set_comparison(job_id)
-    st.rerun()

@@ -18,12 +18,6 @@ _FEEDS = "graphdebug.feeds"
 _KEPT = 8
 
 
-def open_job(kind: str, job_id: str | None) -> JobEntry | None:
-    """Return the job of this id when it is one of this kind; None when it was deleted or is another."""
-    job = state.workspace().job(job_id) if job_id else None
-    return job if job is not None and job.kind == kind else None
-
-
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
 def run_result(root: Path, job_id: str) -> RunResult:
     """Return the result of a run in the workspace at ``root``. Raises WorkspaceError when there is none."""

@@ -9,7 +9,6 @@ from graphdebug.ui.job_progress import failure
 from graphdebug.ui.words import ago, plain, plural, size
 from graphdebug.workspace.entries import JobEntry, JobState
 
-_KINDS = {"run": "run", "compare": "comparison"}
 _STATES = {
     JobState.QUEUED: "⏳ waiting",
     JobState.RUNNING: "⏳ running",
@@ -70,7 +69,7 @@ def verdict(job: JobEntry) -> str:
 def _table(jobs: list[JobEntry]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "kind": [_KINDS.get(job.kind, job.kind) for job in jobs],
+            "kind": [state.RESULTS[job.kind] for job in jobs],
             "state": [_STATES[job.state] for job in jobs],
             "title": [job.title for job in jobs],
             "result": [verdict(job) for job in jobs],
@@ -82,10 +81,10 @@ def _table(jobs: list[JobEntry]) -> pd.DataFrame:
 
 def _reopen(job: JobEntry) -> None:
     """Go to the page that shows this result, or how it failed. Does not return."""
-    name, parameter = ("tensors", "run") if job.kind == "run" else ("compare", "comparison")
     if job.model_id:
         state.open_model(job.model_id)
-    state.go(name, **{parameter: job.id})
+    state.set_result(job.kind, job.id)
+    state.go("tensors" if job.kind == "run" else "compare")
 
 
 def _detail(job: JobEntry) -> None:
@@ -105,7 +104,6 @@ def _confirm_delete(jobs: list[JobEntry]) -> None:
     if st.button("Delete", type="primary", icon=":material/delete:"):
         for job in jobs:
             service.delete(state.workspace(), job.id)
-            for parameter in ("run", "comparison"):
-                if state.parameter(parameter) == job.id:
-                    state.set_parameters(**{parameter: None})
+            if state.result_id(job.kind) == job.id:
+                state.set_result(job.kind, None)
         st.rerun()

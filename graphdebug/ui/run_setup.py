@@ -2,16 +2,15 @@
 
 import streamlit as st
 
-from graphdebug.jobs import service
 from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
 from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import remember_feeds, remembered_feeds
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of
 from graphdebug.ui.words import plain, plural
-from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
 _JOB = "graphdebug.runtime.run:run_job"
@@ -33,7 +32,7 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     )
     if what == "picked":
         _pick(entry, choice)
-    with st.expander("Inputs", icon=":material/input:", expanded=not state.run_id()):
+    with st.expander("Inputs", icon=":material/input:", expanded=not state.result_id("run")):
         feeds = _feeds(entry)
     with st.expander("Backend", icon=":material/memory:"):
         spec = backend_form("onnxruntime", f"run:{entry.id}")
@@ -49,7 +48,7 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
         count = "all tensors" if tensors is None else plural(len(tensors), "tensor") if tensors else "outputs"
         request = RunRequest(entry.location, spec, feeds, tensors, mode)
-        _start(entry, request, f"{count} of {entry.name} on {spec_title(spec)}")
+        start_job("run", _JOB, request, entry, f"{count} of {entry.name} on {spec_title(spec)}")
 
 
 def _pick(entry: ModelEntry, choice: Choice | None) -> None:
@@ -107,16 +106,6 @@ def _feeds(entry: ModelEntry) -> FeedSpec:
     feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}")
     remember_feeds(entry.id, feeds)
     return feeds
-
-
-def _start(entry: ModelEntry, request: RunRequest, title: str) -> None:
-    try:
-        job_id = service.submit(state.workspace(), "run", _JOB, request, model_id=entry.id, title=title)
-    except WorkspaceError as error:
-        st.error(plain(str(error)))
-        return
-    state.set_run(job_id)
-    st.rerun()
 
 
 def _shorten(name: str) -> str:

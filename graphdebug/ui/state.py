@@ -167,24 +167,18 @@ def _all_picked() -> dict[str, tuple[str, ...]]:
 # Runs and comparisons
 
 
-def run_id() -> str | None:
-    """Return the id of the open run's job."""
-    return parameter("run")
+RESULTS = {"run": "run", "compare": "comparison"}
+"""The parameter that names the open job, by its kind."""
 
 
-def set_run(job_id: str | None) -> None:
-    """Open a run, or none."""
-    set_parameters(run=job_id)
+def result_id(kind: str) -> str | None:
+    """Return the id of the open run (``run``) or comparison (``compare``); None when none is open."""
+    return parameter(RESULTS[kind])
 
 
-def comparison_id() -> str | None:
-    """Return the id of the open comparison's job."""
-    return parameter("comparison")
-
-
-def set_comparison(job_id: str | None) -> None:
-    """Open a comparison, or none."""
-    set_parameters(comparison=job_id)
+def set_result(kind: str, job_id: str | None) -> None:
+    """Open a run or a comparison, or none."""
+    set_parameters(**{RESULTS[kind]: job_id})
 
 
 # Moving between pages

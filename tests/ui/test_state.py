@@ -35,7 +35,7 @@ def read_all() -> None:
     state.restore()
     choice = state.choice()
     st.text(repr((choice.graph, choice.id, choice.kind, choice.node, choice.value) if choice else None))
-    st.text(repr((state.run_id(), state.comparison_id())))
+    st.text(repr((state.result_id("run"), state.result_id("compare"))))
 
 
 @pytest.mark.parametrize(

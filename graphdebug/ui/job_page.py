@@ -1,0 +1,47 @@
+"""What Tensors and Compare have in common: each shows the job of its kind that the URL names, and starts new ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from graphdebug.jobs import service
+from graphdebug.ui import state
+from graphdebug.ui.empty_state import no_model
+from graphdebug.ui.words import plain
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, ModelEntry
+
+
+def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | None], object]) -> None:
+    """Draw ``page`` with the open model and the job of this ``kind`` that is open, None when there is none.
+
+    A job brings its model: a link to it opens both. ``purpose`` is said while no model is open.
+    """
+    wanted = state.result_id(kind)
+    job = state.workspace().job(wanted) if wanted else None
+    if job is not None and job.kind != kind:
+        job = None
+    if job is not None and job.model_id and job.model_id != state.parameter("model"):
+        state.open_model(job.model_id)
+        state.set_result(kind, job.id)
+    entry = state.current_model()
+    if entry is None:
+        no_model(purpose)
+        return
+    if wanted and job is None:
+        st.warning(
+            f"The {state.RESULTS[kind]} of this link is not in the workspace any more.", icon=":material/link_off:"
+        )
+    page(entry, job)
+
+
+def start_job(kind: str, call: str, request: Any, entry: ModelEntry, title: str) -> None:
+    """Start a job on the open model and open it; does not return, unless it could not be recorded."""
+    try:
+        job_id = service.submit(state.workspace(), kind, call, request, model_id=entry.id, title=title)
+    except WorkspaceError as error:
+        st.error(plain(str(error)))
+        return
+    state.set_result(kind, job_id)
+    st.rerun()

@@ -1,0 +1,50 @@
+"""The frame of Tensors and Compare: a link to a job opens its model, too, and says when the job is gone."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from graphdebug.jobs import service
+from graphdebug.model.records import OpenRequest
+from graphdebug.workspace.store import Workspace
+
+
+def page_app(kind: str) -> None:
+    import streamlit as st
+
+    from graphdebug.ui import state
+    from graphdebug.ui.job_page import job_page
+
+    state.restore()
+    job_page(kind, "What it is for.", lambda entry, job: st.text(f"{entry.id} {job and job.id}"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameter", "other"),
+    [("run", "run", "compare"), ("compare", "comparison", "run")],
+    ids=["run", "compare"],
+)
+def test_a_link_to_a_job_opens_it_with_its_model(
+    workspace: Workspace, samples: Path, kind: str, parameter: str, other: str
+) -> None:
+    opened = service.wait(workspace, service.open_path(workspace, samples / "line.onnx"), 60)
+    assert opened is not None and opened.model_id is not None
+    job = workspace.add_job(kind, "graphdebug.x:y", OpenRequest("m"), model_id=opened.model_id)
+    app = AppTest.from_function(page_app, args=(kind,), default_timeout=30)
+    app.query_params[parameter] = job.id
+    app.run()
+    assert not app.exception and not app.warning
+    assert [text.value for text in app.text] == [f"{opened.model_id} {job.id}"]
+    assert opened.model_id in app.query_params["model"]
+
+    for gone in ("0" * 16, workspace.add_job(other, "graphdebug.x:y", OpenRequest("m")).id):
+        app.query_params[parameter] = gone
+        app.run()
+        assert [text.value for text in app.text] == [f"{opened.model_id} None"]
+        assert parameter in app.warning[0].value
+
+    app.query_params.clear()
+    app.query_params["model"] = "0" * 16
+    app.run()
+    assert "What it is for." in app.info[0].value
