@@ -18,7 +18,7 @@ import pytest
 from graphdebug.workspace.store import Workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_FLAGS = [
@@ -106,29 +106,35 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """The path of the system's Chromium, else of Playwright's; tests that need one are skipped where there is none."""
+def playwright() -> Iterator["Playwright"]:
+    """Playwright, which drives browsers; tests that need it are skipped where it cannot start."""
     from playwright.sync_api import sync_playwright
 
-    found = next((path for name in _CHROMIUMS if (path := shutil.which(name))), None)
-    if found is None:
-        with sync_playwright() as playwright:
-            own = playwright.chromium.executable_path
-        found = own if Path(own).is_file() else None
-    if found is None:
+    manager = sync_playwright()
+    try:
+        started = manager.start()
+    except Exception as error:  # it has no better type; its Node.js misses a library
+        pytest.skip(f"Playwright does not start ({error}): `make test` installs what it misses")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: "Playwright") -> str:
+    """The path of the system's Chromium, else of Playwright's; tests that need one are skipped where there is none."""
+    own = playwright.chromium.executable_path
+    found = next((path for name in _CHROMIUMS if (path := shutil.which(name))), own)
+    if not Path(found).is_file():
         pytest.skip("no Chromium on this machine: `make test` installs it, or `apt-get install chromium`")
     return found
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator["Browser"]:
+def browser(playwright: "Playwright", chromium: str) -> Iterator["Browser"]:
     """A headless Chromium, driven by Playwright."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
-        yield launched
-        launched.close()
+    launched = playwright.chromium.launch(executable_path=chromium, args=BROWSER_FLAGS)
+    yield launched
+    launched.close()
 
 
 @pytest.fixture
