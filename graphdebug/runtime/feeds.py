@@ -22,7 +22,8 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.value_types import dtype_number
 from graphdebug.runtime.backend import Value
 from graphdebug.runtime.datasets import load_dataset, load_value
-from graphdebug.runtime.feed_errors import DimError, FeedError
+from graphdebug.runtime.dims import check_dims, dim_name, symbolic_dims
+from graphdebug.runtime.feed_errors import FeedError
 from graphdebug.runtime.images import load_image
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 
@@ -36,30 +37,6 @@ _PASSED_THROUGH = frozenset(
     {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Concat", "Slice", "Expand"}
 )
 """Operators that hand indices on unchanged on their way to a Gather."""
-
-
-def symbolic_dims(inputs: Sequence[ValueInfo]) -> tuple[str, ...]:
-    """Return the names of the dimensions to ask for, each once, in order; see ``dim_name`` for unnamed ones."""
-    names = (
-        dim_name(value.name, axis, dim)
-        for value in inputs
-        for axis, dim in enumerate(value.type.shape or ())
-        if not isinstance(dim, int)
-    )
-    return tuple(dict.fromkeys(names))
-
-
-def dim_name(name: str, axis: int, dim: Dim) -> str:
-    """Return the name under which ``FeedSpec.dims`` fixes a dimension: its own, or ``input[axis]`` when it has none."""
-    return dim if isinstance(dim, str) and dim else f"{name}[{axis}]"
-
-
-def check_dims(spec: FeedSpec, inputs: Sequence[ValueInfo]) -> None:
-    """Raise DimError when ``spec.dims`` names a dimension that none of ``inputs`` has: a slip would pass unnoticed."""
-    known = symbolic_dims(inputs)
-    for name in spec.dims:
-        if name not in known:
-            raise DimError(name, known)
 
 
 def make_feeds(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from graphdebug.model.records import Dim, ValueInfo
 from graphdebug.model.value_types import dtype_number
+from graphdebug.runtime.dims import dim_name
 from graphdebug.runtime.feed_errors import FeedError
 from graphdebug.runtime.requests import InputFeed
 
@@ -50,7 +51,9 @@ def _axes(value: ValueInfo, feed: InputFeed, dims: Mapping[str, int]) -> tuple[i
     shape = value.type.shape
     if shape is None or not 2 <= len(shape) <= 4:
         raise FeedError(value.name, "is not shaped like an image: it needs 2, 3 or 4 dimensions")
-    sizes = [dim if isinstance(dim, int) else dims.get(str(dim)) for dim in shape]
+    sizes = [
+        dim if isinstance(dim, int) else dims.get(dim_name(value.name, axis, dim)) for axis, dim in enumerate(shape)
+    ]
     named: dict[str, Dim] = dict(zip({2: "HW", 3: feed.layout[1:], 4: feed.layout}[len(shape)], sizes, strict=True))
     channels = named.get("C", 1)
     if channels is None:

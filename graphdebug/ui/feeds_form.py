@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from graphdebug.model.records import ValueInfo
+from graphdebug.runtime.dims import symbolic_dims
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 from graphdebug.ui.feed_files import Upload, keep, keep_data_set
 from graphdebug.ui.words import dtype, plain, shape
@@ -30,7 +31,8 @@ _IMAGENET: tuple[tuple[float, ...], tuple[float, ...]] = ((0.485, 0.456, 0.406),
 def feeds_form(workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec, key: str) -> FeedSpec:
     """Ask what ``inputs`` are fed with and return it; ``default`` is what the widgets start from.
 
-    Symbolic dimensions are asked once per name. Inputs that are not set by hand get random values that fit their type.
+    Symbolic dimensions are asked once per name, unnamed ones as ``input[axis]``. Inputs that are not set by hand get
+    random values that fit their type.
     """
     dims = _dims(inputs, default, key)
     seed, dataset = _seed_and_data_set(workspace, default, key)
@@ -42,28 +44,24 @@ def missing_files(feeds: FeedSpec) -> list[str]:
     return [name for name, feed in feeds.inputs.items() if feed.kind in ("file", "image") and not feed.path]
 
 
-def symbolic_dims(inputs: Sequence[ValueInfo]) -> tuple[str, ...]:
-    """Return the names of symbolic dimensions, each once, in the order of the inputs."""
-    found = [dim for value in inputs for dim in value.type.shape or () if isinstance(dim, str) and dim]
-    return tuple(dict.fromkeys(found))
-
-
 def _dims(inputs: Sequence[ValueInfo], default: FeedSpec, key: str) -> dict[str, int]:
+    """Ask for the symbolic dimensions; those that are left empty are 1, or what an image or a file makes them."""
     names = symbolic_dims(inputs)
-    dims = {}
-    if names:
-        columns = st.columns(min(3, len(names)))
-        for position, name in enumerate(names):
-            with columns[position % len(columns)]:
-                dims[name] = int(
-                    st.number_input(
-                        plain(name),
-                        min_value=0,
-                        value=default.dims.get(name, 1),
-                        key=f"{key}:dim:{name}",
-                        help="Length of this symbolic dimension, wherever it occurs.",
-                    )
-                )
+    dims: dict[str, int] = {}
+    if not names:
+        return dims
+    columns = st.columns(min(3, len(names)))
+    for position, name in enumerate(names):
+        length = columns[position % len(columns)].number_input(
+            plain(name),
+            min_value=0,
+            value=default.dims.get(name),
+            placeholder="1",
+            key=f"{key}:dim:{name}",
+            help="Length of this dimension, wherever it occurs. Empty: 1, or the length that a file or an image has.",
+        )
+        if length is not None:
+            dims[name] = int(length)
     return dims
 
 

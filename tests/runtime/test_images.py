@@ -48,6 +48,7 @@ def test_nhwc_integers_get_the_pixels_themselves(picture: Path) -> None:
 def test_resized_grey_and_flat(picture: Path) -> None:
     assert feed(picture, (1, 1, 8, 8)).shape == (1, 1, 8, 8)
     assert feed(picture, ("h", "w"), dims={"h": 5, "w": 6}).shape == (5, 6)
+    assert feed(picture, (None, None), dims={"x[0]": 5}).shape == (5, 4)
     assert feed(picture, (3, 7, 7)).shape == (3, 7, 7)
     assert feed(picture, (4, 7, 7))[3].min() == 1.0  # opaque
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 from graphdebug.ui.backend_form import spec_title
 from graphdebug.ui.feed_files import keep, keep_data_set
-from graphdebug.ui.feeds_form import missing_files, symbolic_dims
+from graphdebug.ui.feeds_form import missing_files
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.store import Workspace
 
@@ -55,7 +55,7 @@ def asked(app: AppTest) -> FeedSpec:
 def test_the_feeds_form_gives_back_what_it_starts_from(workspace: Workspace) -> None:
     start = FeedSpec(
         seed=7,
-        dims={"batch": 2, "side": 8},
+        dims={"batch": 2, "side": 8, f"{HOSTILE}[1]": 3},
         inputs={
             "pixels": InputFeed("random", distribution="uniform", low=-1.0, high=1.0),
             HOSTILE: InputFeed("constant", value=3.0),
@@ -66,10 +66,14 @@ def test_the_feeds_form_gives_back_what_it_starts_from(workspace: Workspace) -> 
 
 def test_symbolic_dims_are_asked_once_and_defaults_left_out(workspace: Workspace) -> None:
     app = feeds(FeedSpec())
-    assert asked(app) == FeedSpec(dims={"batch": 1, "side": 1})
+    assert asked(app) == FeedSpec()
+    lengths = [field for field in app.number_input if (field.key or "").startswith("feeds:dim:")]
+    unnamed = f"{HOSTILE}[1]"
+    assert [field.key for field in lengths] == [f"feeds:dim:{name}" for name in ("batch", "side", unnamed)]
     app.number_input(key="feeds:dim:batch").set_value(4).run()
+    app.number_input(key=f"feeds:dim:{unnamed}").set_value(5).run()
     app.selectbox(key="feeds:input:pixels:kind").select("ramp").run()
-    assert asked(app) == FeedSpec(dims={"batch": 4, "side": 1}, inputs={"pixels": InputFeed("ramp")})
+    assert asked(app) == FeedSpec(dims={"batch": 4, unnamed: 5}, inputs={"pixels": InputFeed("ramp")})
     app.selectbox(key="feeds:input:pixels:kind").select("file").run()
     assert missing_files(asked(app)) == ["pixels"]
 
@@ -90,13 +94,6 @@ def test_a_sequence_is_only_fed_from_a_file(workspace: Workspace) -> None:
     assert not app.exception
     assert app.selectbox[0].options == ["File"]
     assert app.session_state["missing"] == ["parts"]
-
-
-def test_symbolic_dims_in_order() -> None:
-    from graphdebug.model.records import ValueInfo, ValueType
-
-    inputs = [ValueInfo("x", ValueType("float", ("n", 3, None, "h"))), ValueInfo("y", ValueType("float", ("h", "w")))]
-    assert symbolic_dims([*inputs, ValueInfo("z")]) == ("n", "h", "w")
 
 
 def backend_app(start: str) -> None:
