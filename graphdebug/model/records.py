@@ -86,9 +86,9 @@ class GraphInfo:
 class ModelSummary:
     """What one sees at once.
 
-    ``macs`` counts multiply-accumulates (see cost.py): symbolic dimensions ``macs_ones`` of the inputs as 1,
-    the costliest branch of ``macs_choices`` If nodes, one iteration of ``macs_open_loops`` loops, ``macs_unknown`` nodes
-    not at all.
+    ``macs`` counts multiply-accumulates (see cost.py): the symbolic dimensions ``macs_ones`` of the inputs as 1, of
+    ``macs_choices`` If nodes the costliest branch, of ``macs_open_loops`` loops one iteration, and ``macs_unknown``
+    nodes not at all.
     """
 
     ir_version: int

@@ -7,8 +7,8 @@ from enum import IntEnum
 import numpy as np
 
 from graphdebug.model.document import Model
+from graphdebug.model.functions import trail
 from graphdebug.model.records import Finding, Severity
-from graphdebug.model.refs import parent_path
 from graphdebug.view.boxes import Look, group_look, input_look, node_look, output_look, stub_label
 from graphdebug.view.chips import Chips
 from graphdebug.view.compose import Composition, TooManyFramesError, compose
@@ -71,7 +71,7 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What is visible of one graph. ``children``: box id → the graph paths it opens; ``trail``: paths back to main."""
+    """What is visible of one graph. ``children``: box id → graph paths that it opens; ``trail``: those around it."""
 
     model: str
     graph: str
@@ -198,7 +198,7 @@ def _draw(model: Model, graph: str, shown: Visible, direction: str, findings: It
         expanded=tuple(box.id for box in boxes if box.kind == Kind.FRAME),
         flat=shown.flat,
         nodes=len(index.nodes),
-        trail=_trail(graph),
+        trail=trail(model.graphs, graph),
         children={
             f"n:{node}": [path for _, path in paths]
             for node, paths in index.children.items()
@@ -316,15 +316,3 @@ def _severities(known: Contents, shown: Visible, graph: str, findings: Iterable[
         if box is not None:
             worst[box] = max(worst[box], _RANK.get(finding.severity, 0))
     return worst
-
-
-def _trail(graph: str) -> tuple[str, ...]:
-    """Return the paths of the graphs around this one, the outermost first."""
-    found: list[str] = []
-    path = parent_path(graph)
-    while path is not None:
-        found.append(path)
-        path = parent_path(path)
-    if graph.startswith("fn:"):
-        found.append("")
-    return tuple(reversed(found))

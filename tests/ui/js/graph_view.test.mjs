@@ -11,6 +11,7 @@ const camera = await load("camera");
 const { choiceOf, counted, describe, edgesFor, graphTitle } = await load("choice");
 const { distance, middles } = await load("routes");
 const { entrance, step } = await load("navigate");
+const { functionOf, wayInto, wayTo } = await load("way");
 
 const bytes = (name) => {
   const file = readFileSync(`${MODULES}/${name}.scene`);
@@ -154,4 +155,21 @@ test("an empty scene can be asked anything", () => {
   assert.deepEqual(empty.boxesIn({ x: 0, y: 0, w: 10, h: 10 }), []);
   assert.equal(step(empty, -1, "forward"), -1);
   assert.equal(empty.anchorOf("v:x"), -1);
+});
+
+test("the way back leads through the caller from which a function was opened", () => {
+  const [outer, inner] = ["fn:d:Outer:", "fn:d:Switch:"];
+  const from = (graph, opens, trail) => ({ graph, children: { "n:0": opens }, trail });
+  const main = from("", [outer, inner], []);
+  assert.deepEqual(wayInto(outer, main, []), [""]);
+  const called = from(outer, [inner], [""]);
+  assert.deepEqual(wayInto(inner, called, [""]), ["", outer]);
+  assert.equal(wayInto(inner, from(outer, [], [""]), [""]), null);  // a jump, not a call
+  assert.equal(wayInto("", called, [""]), null);  // the way back itself
+  assert.deepEqual(wayInto(outer, from(inner, [outer], ["", outer]), ["", outer]), [""]);  // a circle does not grow
+  assert.deepEqual(wayTo(from(inner, [], [""]), undefined), [""]);
+  assert.deepEqual(wayTo(from(inner, [], [""]), ["", outer]), ["", outer]);
+  assert.deepEqual(wayTo(from(`${inner}/3.body`, [], ["", inner]), ["", outer]), ["", outer, inner]);
+  assert.deepEqual(wayTo(from("3.body", [], [""]), ["", outer]), [""]);
+  assert.equal(functionOf(`${inner}/3.body`), inner);
 });

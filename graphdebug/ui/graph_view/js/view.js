@@ -23,6 +23,7 @@ import { Kind } from "./scene.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
 import { readTheme } from "./theme.js";
+import { functionOf, wayInto, wayTo } from "./way.js";
 
 const EMIT_PAUSE = 60;
 
@@ -169,6 +170,8 @@ class GraphView {
   #show(scene, wish) {
     const { scene: old } = this;
     const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
+    const way = old && wayInto(scene.meta.graph, old.meta, this.#way(old.meta));
+    if (way) remember({ way }, this.data.model, functionOf(scene.meta.graph));
     this.scene = scene;
     this.theme = readTheme(this.host, scene.meta.categories);
     arrive(this.stage, this.look, sameGraph ? old : null, scene, wish);
@@ -211,9 +214,12 @@ class GraphView {
 
   #trail() {
     const { meta } = this.scene ?? { meta: { trail: [], graph: this.graph, title: "" } };
-    const outer = meta.trail.filter((graph) => graph !== meta.graph).sort((a, b) => a.length - b.length);
-    const steps = outer.map((graph) => ({ graph, title: graphTitle(graph) }));
+    const steps = this.#way(meta).map((graph) => ({ graph, title: graphTitle(graph) }));
     return [...steps, { graph: meta.graph, title: meta.title || graphTitle(meta.graph) }];
+  }
+
+  #way(meta) {
+    return wayTo(meta, recall(this.data.model, functionOf(meta.graph)).way);
   }
 
   // -- Choice ----------------------------------------------------------------------------------------------------
