@@ -49,10 +49,13 @@ def is_readable(type_name: str) -> bool:
 
 
 def type_of_argument(type_name: str, shape: Sequence[int | str | None] | None) -> ValueType:
-    """Return the type that a session states of an input or output; anything but a tensor is of unknown kind."""
-    if not type_name.startswith("tensor(") or shape is None:
+    """Return the type that a session states of an input or output; anything but a tensor is of unknown kind.
+
+    A scalar and a tensor of unknown rank are stated alike, with an empty shape: both are of unknown shape here.
+    """
+    if not type_name.startswith("tensor("):
         return ValueType(kind="unknown")
-    return ValueType(type_name.removeprefix("tensor(").removesuffix(")"), tuple(shape))
+    return ValueType(type_name.removeprefix("tensor(").removesuffix(")"), tuple(shape) if shape else None)
 
 
 def to_feed(value: Value) -> Any:

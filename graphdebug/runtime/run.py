@@ -11,20 +11,20 @@ import numpy as np
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Mode, Session, Value
+from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.events import Progress
-from graphdebug.runtime.feeds import check_dims, dim_name, make_feeds, suggest
+from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
+from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.statistics import statistics
 from graphdebug.runtime.store import ArrayWriter, StoreError
 from graphdebug.runtime.taps import model_inputs
-from graphdebug.runtime.values import bytes_of, describe, static_bytes, type_of
+from graphdebug.runtime.values import bytes_of, describe, type_of
 
 TENSORS_FILE, FEEDS_FILE = "tensors.npz", "feeds.npz"
 _BUDGET = 512 << 20
-"""Bytes of tensors fetched at once. Every fetch runs the model, so that a larger budget is faster."""
-_FIRST_GUESS = 1 << 20
-"""Bytes assumed of a tensor of unknown shape, until some were measured."""
+"""Bytes of tensors held at once."""
 
 
 def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
@@ -49,12 +49,12 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
     progress(None, f"preparing {runner.spec}")
     rows: list[TensorRow] = []
     with (
-        closing(runner.prepare(model, asked.mode, asked.taps)) as session,
+        closing(prepare_bounded(runner, model, asked.mode, asked.taps, _BUDGET)) as session,
         ArrayWriter(folder / TENSORS_FILE) as writer,
     ):
         rows.extend(_row(model, name, feeds[name], writer) for name in asked.inputs)
         wanted = [name for name in session.tensors if asked.wants(name)]
-        for name, value in _fetch(session, feeds, wanted, _Sizes(model, session, feeds), progress):
+        for name, value in _fetch(session, feeds, wanted, Sizes(model, session, feeds), progress):
             rows.append(_row(model, name, value, writer))
         untapped = {name: why for name, why in session.untapped.items() if asked.wants(name)}
         missing = dict.fromkeys(sorted(asked.named - {row.name for row in rows} - untapped.keys()), asked.mode_reason)
@@ -102,58 +102,21 @@ class _Asked:
         return "only the model's outputs are fetched in this mode" if self.mode is Mode.PLAIN else "not available here"
 
 
-class _Sizes:
-    """Bytes of tensors before they are fetched: by their types, else twice the mean of those measured so far."""
-
-    def __init__(self, model: Model, session: Session, feeds: Mapping[str, Value]) -> None:
-        self._types = (session.types, model.types[MAIN_GRAPH])
-        self._dims: dict[str, int] = {}
-        for value in model_inputs(model):
-            fed = feeds.get(value.name)
-            if isinstance(fed, np.ndarray):
-                names = (dim_name(value.name, axis, dim) for axis, dim in enumerate(value.type.shape or ()))
-                self._dims.update(zip(names, fed.shape, strict=False))
-        self._guess = float(_FIRST_GUESS)
-        self._measured, self._count = 0, 0
-
-    def chunk(self, names: Sequence[str], budget: int) -> int:
-        """Return how many of ``names``, from the first on and at least one, to fetch together."""
-        total = 0.0
-        for count, name in enumerate(names):
-            static = self._static(name)
-            total += self._guess if static is None else static
-            if total > budget and count:
-                return count
-        return len(names)
-
-    def learn(self, name: str, size: int) -> None:
-        """Note how large a tensor was, if its type did not tell."""
-        if self._static(name) is None:
-            self._measured += size
-            self._count += 1
-            self._guess = 2 * self._measured / self._count
-
-    def _static(self, name: str) -> int | None:
-        """Return the bytes that the type says: the engine's own, which is there without inference, or the model's."""
-        found = (static_bytes(types.get(name), self._dims) for types in self._types)
-        return next((size for size in found if size is not None), None)
-
-
 def _fetch(
-    session: Session, feeds: Mapping[str, Value], names: Sequence[str], sizes: _Sizes, progress: Progress
+    session: Session, feeds: Mapping[str, Value], names: Sequence[str], sizes: Sizes, progress: Progress
 ) -> Iterator[tuple[str, Value]]:
     """Yield every tensor in order; a chunk is fetched at once and each value dropped as soon as it was yielded."""
     done = 0
-    while done < len(names):
-        count = sizes.chunk(names[done:], _BUDGET)
-        progress(done / len(names), f"running the model for tensors {done + 1}–{done + count} of {len(names)}")
-        values = session.infer(feeds, names[done : done + count])
-        progress(done / len(names), f"measuring and storing tensors {done + 1}–{done + count} of {len(names)}")
-        for name in names[done : done + count]:
+    for chunk in sizes.chunks(names, _BUDGET):
+        upto = done + len(chunk)
+        progress(done / len(names), f"running the model for tensors {done + 1}–{upto} of {len(names)}")
+        values = session.infer(feeds, chunk)
+        progress(done / len(names), f"measuring and storing tensors {done + 1}–{upto} of {len(names)}")
+        for name in chunk:
             value = values.pop(name)
-            sizes.learn(name, bytes_of(value))
+            sizes.learn(name, value)
             yield name, value
-        done += count
+        done = upto
 
 
 def _row(model: Model, name: str, value: Value, writer: ArrayWriter) -> TensorRow:
