@@ -7,10 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphdebug.api.answers import file_answer, json_answer
+from graphdebug.api.answers import file_answer, json_answer, part_answer
 from graphdebug.jobs import service
+from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.workspace.entries import JobEntry
 from graphdebug.workspace.store import open_workspace
+
+_NAME = 80
+"""Letters of a tensor's name that name its file, the last ones: there names differ."""
 
 
 def state(request: Request) -> Response:
@@ -37,6 +41,18 @@ def download(request: Request) -> Response:
     return file_answer(job.folder / name, f"{stem}-{name}" if stem else name)
 
 
+def tensor(request: Request) -> Response:
+    """Send one tensor of a run as .npy: the bytes of its member of ``tensors.npz``, as they are."""
+    name = request.query_params.get("name", "")
+    try:
+        path, start, length = ArrayReader(_job(request).folder / "tensors.npz").npy(name)
+        return part_answer(path, start, length, f"{name[-_NAME:]}.npy")
+    except (KeyError, FileNotFoundError) as error:
+        raise HTTPException(404, "This job recorded no such tensor.") from error
+    except (StoreError, OSError) as error:
+        raise HTTPException(422, str(error)) from error
+
+
 def _job(request: Request) -> JobEntry:
     job = open_workspace().job(request.path_params["id"])
     if job is None:
@@ -61,5 +77,6 @@ def _described(job: JobEntry) -> dict[str, Any]:
 ROUTES = [
     Route("/jobs/{id}", state),
     Route("/jobs/{id}/cancel", cancel, methods=["POST"]),
+    Route("/jobs/{id}/tensor", tensor),
     Route("/jobs/{id}/files/{name}", download),
 ]

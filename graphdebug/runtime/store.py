@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import ml_dtypes
 import msgspec
@@ -166,6 +166,27 @@ class ArrayReader:
             raise StoreError(f"Array {name!r} in {self._path.name} cannot be read: {error}.") from error
         raise KeyError(name)
 
+    def npy(self, name: str) -> tuple[Path, int, int]:
+        """Return where the bytes of the array's .npy are: a file, an offset in it and a length. Nothing is read.
+
+        Raises:
+            KeyError: there is no such tensor.
+            StoreError: the archive is damaged, or packs the array so that its bytes are not there.
+        """
+        if name in self._files:
+            return self._files[name], 0, self._files[name].stat().st_size
+        member = self._members[name]
+        if member.compress_type != zipfile.ZIP_STORED:
+            raise StoreError(f"Array {name!r} in {self._path.name} is compressed.")
+        with self._path.open("rb") as file:
+            try:
+                start = _start_of(file, member)
+            except ValueError as error:
+                raise StoreError(f"Array {name!r} in {self._path.name} cannot be read: {error}.") from error
+            if start + member.file_size > file.seek(0, io.SEEK_END):
+                raise StoreError(f"Array {name!r} in {self._path.name} is cut short.")
+        return self._path, start, member.file_size
+
     def _read_directory(self) -> None:
         try:
             with zipfile.ZipFile(self._path) as archive:
@@ -185,12 +206,7 @@ class ArrayReader:
                 array: NDArray[Any] = npy.read_array(packed, allow_pickle=False)
                 return array
         with self._path.open("rb") as file:
-            file.seek(info.header_offset)
-            header = file.read(_LOCAL_HEADER.size)
-            if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
-                raise ValueError("the archive is damaged")
-            _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-            start = info.header_offset + _LOCAL_HEADER.size + name_length + extra_length
+            start = _start_of(file, info)
             file.seek(start)
             shape, fortran, dtype = _read_header(file)
             offset = file.tell()
@@ -201,6 +217,16 @@ class ArrayReader:
         if count * dtype.itemsize == 0:
             return np.empty(shape, dtype)
         return np.memmap(self._path, dtype, "r", offset, shape, "F" if fortran else "C")
+
+
+def _start_of(file: BinaryIO, member: zipfile.ZipInfo) -> int:
+    """Return where a stored member's bytes begin; ValueError when the archive is damaged."""
+    file.seek(member.header_offset)
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+        raise ValueError("the archive is damaged")
+    _, name_length, extra_length = _LOCAL_HEADER.unpack(header)
+    return member.header_offset + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
 
 
 def _read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

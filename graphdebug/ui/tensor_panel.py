@@ -1,7 +1,7 @@
 """One recorded tensor: its numbers, its histogram, slices of its values and its channels. Values are read lazily."""
 
-import io
 from collections.abc import Mapping
+from urllib.parse import urlencode
 
 import numpy as np
 import streamlit as st
@@ -143,20 +143,6 @@ def _count(count: int, first: tuple[int, ...] | None) -> str:
 
 
 def _download(job: JobEntry, row: TensorRow) -> None:
-    """Offer the one tensor as .npy; it is read when the button is pressed."""
-
-    def npy() -> bytes:
-        buffer = io.BytesIO()
-        np.save(buffer, ArrayReader(job.folder / "tensors.npz").map(row.name), allow_pickle=False)
-        return buffer.getvalue()
-
-    name = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in row.name)[:80]
-    st.download_button(
-        "This tensor · .npy",
-        npy,
-        f"{name}.npy",
-        "application/octet-stream",
-        icon=":material/download:",
-        on_click="ignore",
-        key="tensor:npy",
-    )
+    """Offer the one tensor as .npy."""
+    address = f"graphdebug/jobs/{job.id}/tensor?{urlencode({'name': row.name}, errors='replace')}"
+    st.link_button("This tensor · .npy", address, icon=":material/download:")

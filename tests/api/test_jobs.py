@@ -1,8 +1,10 @@
 """Jobs over HTTP: state, cancel, files."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 from graphdebug.api.answers import file_name
 from graphdebug.api.routes import routes
 from graphdebug.model.records import OpenRequest
+from graphdebug.runtime.store import ArrayWriter
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import Workspace
 
@@ -48,6 +51,32 @@ def test_a_file_downloads_under_a_sensible_name(client: TestClient, job: JobEntr
     assert answer.content == b"x" * 100_000
     assert answer.headers["content-disposition"] == 'attachment; filename="res_net_50-tensors.npz"'
     assert answer.headers["content-length"] == "100000"
+
+
+def test_one_tensor_streams_as_npy(client: TestClient, job: JobEntry) -> None:
+    long = "/model/encoder/" + "layer/" * 40 + "MatMul_output_0"
+    arrays = {"x": np.arange(700_000, dtype=np.float32).reshape(7, -1), long: np.float64(3), "..": np.array(["a", "b"])}
+    with ArrayWriter(job.folder / "tensors.npz") as writer:
+        for name, array in arrays.items():
+            writer.write(name, np.asarray(array))
+    for name, array in arrays.items():
+        answer = client.get(f"/graphdebug/jobs/{job.id}/tensor", params={"name": name})
+        assert int(answer.headers["content-length"]) == len(answer.content)
+        np.testing.assert_array_equal(np.load(io.BytesIO(answer.content)), array)
+    answer = client.get(f"/graphdebug/jobs/{job.id}/tensor", params={"name": long})
+    assert answer.headers["content-disposition"].endswith("layer_MatMul_output_0.npy")
+    assert client.get(f"/graphdebug/jobs/{job.id}/tensor", params={"name": "y"}).status_code == 404
+
+
+def test_a_tensor_that_cannot_be_sent_gets_a_sentence(client: TestClient, job: JobEntry) -> None:
+    address = f"/graphdebug/jobs/{job.id}/tensor?name=x"
+    assert "no such tensor" in client.get(address).json()["error"]
+    np.savez_compressed(job.folder / "tensors.npz", x=np.zeros(100))
+    assert (client.get(address).status_code, "compressed" in client.get(address).text) == (422, True)
+    np.savez(job.folder / "tensors.npz", x=np.zeros(100))
+    whole = (job.folder / "tensors.npz").read_bytes()
+    (job.folder / "tensors.npz").write_bytes(b"XX" + whole[2:])
+    assert (client.get(address).status_code, "damaged" in client.get(address).text) == (422, True)
 
 
 @pytest.mark.parametrize("name", ["missing.npz", "..%2F..%2Fworkspace.sqlite3", "%2Fetc%2Fpasswd", "sub", "link"])

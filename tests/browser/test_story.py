@@ -94,7 +94,7 @@ def test_the_story_on_a_sample(page: Page, server: str, samples: Path, tmp_path:
     arrays = np.load(fetch(page, "link", re.compile("All tensors"), tmp_path))
     assert made in arrays.files
     assert np.isfinite(arrays[made]).all()
-    one = np.load(fetch(page, "button", "This tensor · .npy", tmp_path))
+    one = np.load(fetch(page, "link", "This tensor · .npy", tmp_path))
     np.testing.assert_array_equal(one, arrays[made])
 
     compare(page)
