@@ -22,7 +22,7 @@ from graphdebug.model.records import ModelRecord, OpenRequest
 from graphdebug.runtime.events import Failure, Limits, WorkerError
 from graphdebug.runtime.process import Worker, start
 from graphdebug.workspace import intake
-from graphdebug.workspace.disk import WorkspaceError, remove
+from graphdebug.workspace.disk import WorkspaceError, empty, remove
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import Workspace
 
@@ -234,7 +234,7 @@ def _follow(task: Task, work: Callable[[Task], dict[str, Any]]) -> None:
         sentence = f"An internal error ended the job: {type(error).__name__}: {error}"
         changes = {"state": JobState.FAILED, "failure": Failure("error", sentence, traceback.format_exc())}
     if changes["state"] != JobState.DONE:
-        _empty(task.job.folder)  # half-written files are of no use, and the disk may be full
+        empty(task.job.folder)  # half-written files are of no use, and the disk may be full
     _record(task, changes)
     _tasks.pop(task.job.id, None)
 
@@ -248,8 +248,3 @@ def _record(task: Task, changes: dict[str, Any]) -> None:
             return
         except WorkspaceError as error:
             _log.warning("Job %s ended as %s but this could not be recorded: %s", task.job.id, changes["state"], error)
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.glob("*"):
-        remove(path)

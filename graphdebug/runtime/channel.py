@@ -6,6 +6,8 @@ from graphdebug.runtime.events import Failure, Limits, ProgressEvent
 
 RESULT_FILE = "result.json"
 """The job's result in the job's folder, written whole or not at all."""
+SCRATCH_FOLDER = "scratch"
+"""The worker's temporary files in the job's folder; its parent removes them, however the worker ended."""
 
 
 class Task(msgspec.Struct, frozen=True):

@@ -94,7 +94,7 @@ class Child:
 
 
 def _environment() -> dict[str, str]:
-    """Return the child's environment: this package importable, no telemetry, one thread a CPU unless set otherwise."""
+    """Return the child's environment: this package importable, one thread a CPU unless set otherwise."""
     root = str(Path(graphdebug.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH")
     cpus = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -103,7 +103,6 @@ def _environment() -> dict[str, str]:
         **threads,
         **os.environ,
         "PYTHONPATH": os.pathsep.join([root, path]) if path else root,
-        "ORT_DISABLE_TELEMETRY": "1",
     }
 
 

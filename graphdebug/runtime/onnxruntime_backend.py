@@ -4,7 +4,6 @@ Weights are never loaded here: the session gets the model without them, and ONNX
 own file (external data references, see ``model/wire.py``).
 """
 
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,7 +78,7 @@ class OnnxRuntimeSession:
         names: Sequence[str],
         untapped: Mapping[str, str],
         environment: Mapping[str, str],
-        folder: Path | None = None,
+        folder: "tempfile.TemporaryDirectory[str] | None" = None,
     ) -> None:
         """Offer those of ``names`` that can be read; ``folder`` holds temporary files and is removed at the end."""
         self._session: ort.InferenceSession | None = session
@@ -124,7 +123,7 @@ class OnnxRuntimeSession:
         """Free the session and its temporary files."""
         self._session = None
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder.cleanup()
 
     def _run(self, session: ort.InferenceSession, feeds: dict[str, Any], fetch: list[str]) -> dict[str, Value]:
         """Fetch through NumPy where it knows the types, else from memory; containers then need a second run."""
@@ -145,7 +144,8 @@ class OnnxRuntimeSession:
 
 def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> OnnxRuntimeSession:
     """Let ONNX Runtime optimise the model and save it, then run the saved one unoptimised with its tensors exposed."""
-    folder = Path(tempfile.mkdtemp(prefix="optimized-"))
+    temporary = tempfile.TemporaryDirectory(prefix="optimized-", ignore_cleanup_errors=True)
+    folder = Path(temporary.name)
     try:
         options = wanted.session_options(wanted.level)
         options.optimized_model_filepath = str(folder / _OPTIMIZED)
@@ -167,9 +167,9 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
         session = _create(exposed, wanted, wanted.session_options("disable"), folder)
         environment = _environment(session, model, wanted, Mode.DEPLOYED)
         environment["nodes after optimisation"] = str(len(optimized.graph.node))
-        return OnnxRuntimeSession(session, model, surviving, gone, environment, folder)
+        return OnnxRuntimeSession(session, model, surviving, gone, environment, temporary)
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        temporary.cleanup()
         raise
 
 

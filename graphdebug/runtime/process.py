@@ -10,6 +10,7 @@ A warm spare, which has its imports behind it, takes the next job and is replace
 
 import os
 import selectors
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from graphdebug.runtime.channel import RESULT_FILE, DoneLine, FailureLine, Line, ProgressLine, Task
+from graphdebug.runtime.channel import RESULT_FILE, SCRATCH_FOLDER, DoneLine, FailureLine, Line, ProgressLine, Task
 from graphdebug.runtime.child import Child, spares
 from graphdebug.runtime.events import Failure, Limits, ProgressEvent, WorkerError
 from graphdebug.runtime.failures import during, failure_of_exit
@@ -132,8 +133,9 @@ class Worker:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        """Kill what still runs and close the pipes."""
+        """Kill what still runs, close the pipes and remove the job's temporary files."""
         self._child.close()
+        shutil.rmtree(self._folder / SCRATCH_FOLDER, ignore_errors=True)
 
     def _next_line(self) -> Line | None:
         """Return the next line of the event stream; None when it ends, makes no sense or the time is up."""

@@ -25,7 +25,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from graphdebug.runtime.channel import RESULT_FILE, DoneLine, FailureLine, Line, ProgressLine, Task
+from graphdebug.runtime.channel import RESULT_FILE, SCRATCH_FOLDER, DoneLine, FailureLine, Line, ProgressLine, Task
 from graphdebug.runtime.events import Limits, ProgressEvent
 from graphdebug.runtime.failures import failure_of_exception
 
@@ -109,7 +109,7 @@ def _run(line: bytes, events: int) -> bool:
         function = resolve(task.call)
         request = msgspec.json.decode(task.request, type=get_type_hints(function)["request"])
         folder = Path(task.folder)
-        tempfile.tempdir = str(folder)  # what is left behind after a crash goes with the job
+        _make_scratch(folder / SCRATCH_FOLDER)
         result = msgspec.json.encode(function(request, folder, progress))
         partial = folder / f"{RESULT_FILE}.part"
         partial.write_bytes(result)
@@ -119,6 +119,12 @@ def _run(line: bytes, events: int) -> bool:
         return False
     emit(DoneLine())
     return True
+
+
+def _make_scratch(folder: Path) -> None:
+    """Make ``folder`` the place for temporary files, of Python and of native libraries."""
+    folder.mkdir(exist_ok=True)
+    tempfile.tempdir = os.environ["TMPDIR"] = str(folder)
 
 
 def _write(descriptor: int, data: bytes) -> None:

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from graphdebug.model.records import ModelLocation, ModelRecord
 from graphdebug.runtime.events import Failure
 from graphdebug.workspace import schema
-from graphdebug.workspace.disk import remove, saying_what_is_wrong, size_of
+from graphdebug.workspace.disk import empty, remove, saying_what_is_wrong, size_of
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
 
 SKELETON = "skeleton.onnx"
@@ -213,7 +213,8 @@ class Workspace:
     def recover(self) -> int:
         """Clear up after servers that died: their running jobs become failed, leftovers go. Returns how many jobs.
 
-        Uploads of dead servers and folders without a row are deleted; opening jobs are forgotten once they are done.
+        Uploads of dead servers, what their jobs wrote and folders without a row are deleted; opening jobs are
+        forgotten once they are done.
         """
         lost = Failure("interrupted", "The server was stopped while this job ran. Start it again.")
         with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
@@ -234,6 +235,8 @@ class Workspace:
                 for folder in (self.root / kind).iterdir():
                     if folder.name not in ids:
                         remove(folder)
+        for job_id in dead:
+            empty(self.job_folder(job_id))
         for folder in (self.root / "quarantine").iterdir():
             if not _alive(folder.name.rpartition("-")[0]):
                 remove(folder)

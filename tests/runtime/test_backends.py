@@ -1,5 +1,6 @@
 """The backends do what the protocol says, on every kind of value."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,19 @@ def test_deployed_weights_are_removed_on_close(tmp_path: Path, monkeypatch: pyte
     broken = models.write(tmp_path / "b.onnx", [helper.make_node("Nope", ["x"], ["y"])], [models.value("x")], [])
     with pytest.raises(BackendError):
         backend("onnxruntime").prepare(open_model(broken), Mode.DEPLOYED)
+    assert not list(scratch.iterdir())
+
+
+def test_deployed_weights_go_with_a_session_that_was_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    session = backend("onnxruntime").prepare(open_model(convolutions(tmp_path / "m.onnx")), Mode.DEPLOYED)
+    assert list(scratch.iterdir())
+    del session
+    gc.collect()
     assert not list(scratch.iterdir())
 
 

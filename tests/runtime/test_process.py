@@ -114,6 +114,22 @@ def test_leaving_the_context_kills_the_job(tmp_path: Path) -> None:
     assert not psutil.pid_exists(worker.pid)
 
 
+def test_a_killed_worker_leaves_no_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, elsewhere = tmp_path / "job", tmp_path / "tmp"
+    folder.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.setenv("TMPDIR", str(elsewhere))
+    job = request(models.endless(tmp_path / "m.onnx"), mode="deployed")
+    with start(RUN, job, folder, spare=False) as worker:
+        wait_for(worker, "running the model")
+        assert list(folder.glob("*/optimized-*/*.onnx"))
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(WorkerError):
+            worker.result(RunResult)
+    assert not list(folder.rglob("*.onnx"))
+    assert not list(elsewhere.iterdir())
+
+
 def test_our_own_errors_speak_for_themselves(tmp_path: Path) -> None:
     (tmp_path / "m.onnx").write_bytes(b"no model")
     failure = failure_of(request(tmp_path / "m.onnx"), tmp_path)
