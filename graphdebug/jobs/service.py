@@ -31,13 +31,15 @@ T = TypeVar("T")
 _OPEN = "graphdebug.model.opening:open_job"
 _OPEN_LIMITS = Limits(memory=8 << 30, seconds=900, output=4 << 30)
 _UPDATE_EVERY = 0.25
+_LOOK_EVERY = 0.5
+"""Seconds between looks whether another server asks for a job to be cancelled."""
 _COUNT = re.compile(r"\d+")
 _SLOTS = {"open": threading.Semaphore(4)}
 _OTHER_SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
 """Runs and comparisons use every core they get: a few at a time, the others queue."""
 
 _tasks: dict[str, "Task"] = {}
-"""The jobs that this process follows, by id. What is not in here cannot be cancelled from here."""
+"""The jobs that this process follows, by id."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Task:
         """Follow ``job``."""
         self.workspace = workspace
         self.job = job
+        self.over = threading.Event()
         self._worker: Worker | None = None
         self._cancelled = threading.Event()
         self._step = ""
@@ -90,10 +93,17 @@ class Task:
             finally:
                 self._worker = None
 
+    def obey(self) -> None:
+        """Look now and then whether another server asks for the job to be cancelled, until it is over."""
+        while not self.over.wait(_LOOK_EVERY):
+            if self.workspace.cancel_asked(self.job.id):
+                self.cancel()
+                return
+
     @contextmanager
     def slot(self) -> Iterator[None]:
         """Wait for a free place among the jobs of this kind."""
-        slots = _SLOTS.get(self.job.kind, _OTHER_SLOTS)
+        slots = _slots(self.job)
         while not slots.acquire(timeout=0.1):
             self.check()
         try:
@@ -165,20 +175,51 @@ def _register(task: Task, model_id: str, path: Path, files: Path | None) -> dict
     return {"model_id": model_id}
 
 
-def cancel(job_id: str) -> bool:
-    """Cancel a job; False when it is over or belongs to another server."""
+def cancel(workspace: Workspace, job_id: str) -> bool:
+    """Have a job cancelled; False when it is over.
+
+    A job of this process ends at once, one of another server when that server next looks, in about a second. The job
+    of a server that is gone becomes a failed one.
+    """
     task = _tasks.get(job_id)
-    if task is None:
+    if task is not None:
+        task.cancel()
+        return True
+    workspace.end_lost_jobs()
+    job = workspace.job(job_id)
+    if job is None or not job.state.active:
         return False
-    task.cancel()
+    workspace.ask_to_cancel(job_id)
     return True
 
 
+def blockers(workspace: Workspace, job: JobEntry) -> list[JobEntry]:
+    """Return the running jobs whose places a queued ``job`` waits for, the oldest first."""
+    if job.state is not JobState.QUEUED:
+        return []
+    running = (other for other in workspace.active_jobs() if other.state is JobState.RUNNING)
+    return [other for other in running if other.owner == job.owner and _slots(other) is _slots(job)]
+
+
 def delete(workspace: Workspace, job_id: str) -> None:
-    """Delete a job with its files; one that runs is cancelled first."""
-    if cancel(job_id):
-        wait(workspace, job_id, seconds=10)
+    """Delete a job with its files; one that runs is cancelled first.
+
+    Raises:
+        WorkspaceError: the server that runs it does not end it.
+    """
+    if cancel(workspace, job_id):
+        try:
+            wait(workspace, job_id, seconds=10)
+        except TimeoutError as error:
+            job = workspace.job(job_id)
+            server = f"the server with process id {job.process}" if job else "another server"
+            raise WorkspaceError(f"This job still runs in {server}, which was asked to end it: try again.") from error
     workspace.delete_job(job_id)
+
+
+def _slots(job: JobEntry) -> threading.Semaphore:
+    """Return the places among which a job needs one."""
+    return _SLOTS.get(job.kind, _OTHER_SLOTS)
 
 
 def wait(workspace: Workspace, job_id: str, seconds: float = 600) -> JobEntry | None:
@@ -216,6 +257,7 @@ def result(workspace: Workspace, job_id: str, kind: type[T]) -> T:
 def _begin(workspace: Workspace, job: JobEntry, work: Callable[[Task], dict[str, Any]]) -> str:
     task = _tasks[job.id] = Task(workspace, job)
     threading.Thread(target=_follow, args=(task, work), name=f"job {job.id}", daemon=True).start()
+    threading.Thread(target=task.obey, name=f"cancel {job.id}", daemon=True).start()
     return job.id
 
 
@@ -236,6 +278,7 @@ def _follow(task: Task, work: Callable[[Task], dict[str, Any]]) -> None:
     if changes["state"] != JobState.DONE:
         empty(task.job.folder)  # half-written files are of no use, and the disk may be full
     _record(task, changes)
+    task.over.set()
     _tasks.pop(task.job.id, None)
 
 

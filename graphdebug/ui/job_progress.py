@@ -5,9 +5,12 @@ import streamlit as st
 from graphdebug.jobs import service
 from graphdebug.ui.state import workspace
 from graphdebug.ui.words import plain
-from graphdebug.workspace.entries import JobEntry
+from graphdebug.view.labels import shortened
+from graphdebug.workspace.entries import JobEntry, JobState
 
 _POLL_SECONDS = 0.7
+_TITLE = {"sidebar": 34, "page": 60}
+"""Letters of a job's title that fit in one line."""
 _VERBS = {"open": "Opening", "run": "Running", "compare": "Comparing"}
 
 
@@ -39,8 +42,9 @@ def _followed(job_id: str) -> None:
     job = workspace().job(job_id)
     if job is None or not job.state.active:
         st.rerun()
-    else:
-        _bar(job, "page")
+    _bar(job, "page")
+    for blocker in service.blockers(workspace(), job):
+        _bar(blocker, "page")
 
 
 def failure(job: JobEntry) -> None:
@@ -60,13 +64,20 @@ def _bar(job: JobEntry, place: str) -> None:
         st.container(horizontal=True, vertical_alignment="center", gap="small"),
     ):
         verb = "Waiting" if job.state == "queued" else _VERBS.get(job.kind, job.kind)
-        text = f"**{verb}** {plain(_shortened(job.title))}"
-        if job.message:
-            text += f"  \n:small[{plain(_shortened(job.message, 60))}]"
+        text = f"**{verb}** {plain(shortened(job.title, _TITLE[place]))}"
+        if says := _standing(job):
+            text += f"  \n:small[{plain(shortened(says, 2 * _TITLE[place]))}]"
         st.progress(job.progress or 0.0, text)
         if st.button("Cancel", icon=":material/close:", key=f"cancel-{place}-{job.id}", type="tertiary"):
-            service.cancel(job.id)
+            service.cancel(workspace(), job.id)
 
 
-def _shortened(text: str, length: int = 34) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def _standing(job: JobEntry) -> str:
+    """Return what a job does or waits for, in a few words."""
+    if workspace().cancel_asked(job.id):
+        return f"asked process {job.process}, which runs it, to stop"
+    if job.state is not JobState.QUEUED:
+        return job.message
+    running = service.blockers(workspace(), job)
+    titles = "; ".join(other.title for other in running)
+    return f"until a place is free. Now runs: {titles}" if running else "until a place is free"

@@ -49,7 +49,8 @@ class JobEntry:
     """A job of the workspace: what was asked, where it stands, what it left in its folder.
 
     ``progress`` is a share in [0, 1], None when unknown. ``request`` is the request's JSON. ``summary`` holds the few
-    facts that lists show (``{"outcome": "differ", "sentence": …}``). Times are UTC.
+    facts that lists show (``{"outcome": "differ", "sentence": …}``). Times are UTC. ``owner`` is the server that runs
+    the job: its process id, a dash, and when it started.
     """
 
     id: str
@@ -68,6 +69,12 @@ class JobEntry:
     created: datetime
     started: datetime | None = None
     finished: datetime | None = None
+    owner: str = ""
+
+    @property
+    def process(self) -> str:
+        """The process id of the server that runs the job."""
+        return self.owner.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -30,6 +31,8 @@ from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
 
 SKELETON = "skeleton.onnx"
 TYPES = "types.json"
+_CANCEL = ".cancel"
+"""File in a job's folder that asks the server which runs the job to cancel it."""
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -179,9 +182,35 @@ class Workspace:
         if state == JobState.RUNNING:
             changes["started"] = _now()
         elif state is not None and not JobState(state).active:
+            (self.job_folder(job_id) / _CANCEL).unlink(missing_ok=True)
             changes |= {"finished": _now(), "bytes": size_of(self.job_folder(job_id))}
         with saying_what_is_wrong("Updating a job"), self._writing.begin() as connection:
             connection.execute(update(schema.jobs).where(schema.jobs.c.id == job_id).values(**changes))
+
+    def ask_to_cancel(self, job_id: str) -> None:
+        """Ask the server that runs a job, whichever it is, to cancel it."""
+        with saying_what_is_wrong("Cancelling a job"), suppress(FileNotFoundError):  # it ends just now
+            (self.job_folder(job_id) / _CANCEL).touch()
+
+    def cancel_asked(self, job_id: str) -> bool:
+        """Return whether somebody asked for a job to be cancelled."""
+        return (self.job_folder(job_id) / _CANCEL).exists()
+
+    def end_lost_jobs(self) -> int:
+        """Make the active jobs of servers that died failed ones, without files. Returns how many there were."""
+        lost = Failure("interrupted", "The server was stopped while this job ran. Start it again.")
+        table = schema.jobs
+        with saying_what_is_wrong("Ending lost jobs"), self._writing.begin() as connection:
+            active = connection.execute(select(table.c.id, table.c.owner).where(table.c.state.in_(_ACTIVE))).all()
+            dead = [job_id for job_id, owner in active if not _alive(owner)]
+            connection.execute(
+                update(table)
+                .where(table.c.id.in_(dead))
+                .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=_now())
+            )
+        for job_id in dead:
+            empty(self.job_folder(job_id))
+        return len(dead)
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job, its row and its folder."""
@@ -216,16 +245,9 @@ class Workspace:
         Uploads of dead servers, what their jobs wrote and folders without a row are deleted; opening jobs are
         forgotten once they are done.
         """
-        lost = Failure("interrupted", "The server was stopped while this job ran. Start it again.")
+        lost = self.end_lost_jobs()
         with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
             table = schema.jobs
-            active = connection.execute(select(table.c.id, table.c.owner).where(table.c.state.in_(_ACTIVE))).all()
-            dead = [job_id for job_id, owner in active if not _alive(owner)]
-            connection.execute(
-                update(table)
-                .where(table.c.id.in_(dead))
-                .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=_now())
-            )
             connection.execute(delete(table).where(table.c.kind == "open", table.c.state.not_in(_ACTIVE)))
             known = {
                 "models": set(connection.execute(select(schema.models.c.id)).scalars()),
@@ -235,12 +257,10 @@ class Workspace:
                 for folder in (self.root / kind).iterdir():
                     if folder.name not in ids:
                         remove(folder)
-        for job_id in dead:
-            empty(self.job_folder(job_id))
         for folder in (self.root / "quarantine").iterdir():
             if not _alive(folder.name.rpartition("-")[0]):
                 remove(folder)
-        return len(dead)
+        return lost
 
     # Rows
 
@@ -281,6 +301,7 @@ class Workspace:
             created=_time(row.created),
             started=_time(row.started) if row.started else None,
             finished=_time(row.finished) if row.finished else None,
+            owner=row.owner,
         )
 
 

@@ -2,19 +2,45 @@
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from graphdebug.jobs import service
 from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
+from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.events import Limits
+from graphdebug.runtime.requests import RunRequest
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import Workspace
+from tests.runtime import small_models
 
+ROOT = Path(__file__).resolve().parents[2]
+RUN = "graphdebug.runtime.run:run_job"
 PROBE = f"{probe_job.__module__}:{probe_job.__name__}"
+
+
+def endless_run(folder: Path) -> RunRequest:
+    return RunRequest(ModelLocation(str(small_models.endless(folder / "endless.onnx"))))
+
+
+def state_of(workspace: Workspace, job_id: str) -> JobState:
+    job = workspace.job(job_id)
+    assert job is not None
+    return job.state
+
+
+def until(true: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def ended(workspace: Workspace, job_id: str) -> JobEntry:
@@ -39,12 +65,12 @@ def test_a_job_leaves_its_result(workspace: Workspace) -> None:
 
 def test_a_cancelled_job_ends_soon_and_leaves_no_files(workspace: Workspace) -> None:
     job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
-    assert service.cancel(job_id)
+    assert service.cancel(workspace, job_id)
     job = ended(workspace, job_id)
     assert job.failure is not None
     assert (job.state, job.failure.kind) == (JobState.CANCELLED, "cancelled")
     assert list(job.folder.iterdir()) == []
-    assert not service.cancel(job_id)
+    assert not service.cancel(workspace, job_id)
 
 
 def test_a_killed_worker_is_a_failure_with_its_signal(workspace: Workspace) -> None:
@@ -61,6 +87,69 @@ def test_time_is_limited(workspace: Workspace) -> None:
     job = ended(workspace, service.submit(workspace, "probe", PROBE, ProbeRequest(), limits=Limits(seconds=0.01)))
     assert job.failure is not None
     assert (job.state, job.failure.kind) == (JobState.FAILED, "timeout")
+
+
+def test_an_endless_job_that_nobody_watches_is_stopped(workspace: Workspace, tmp_path: Path) -> None:
+    job_id = service.submit(workspace, "run", RUN, endless_run(tmp_path), limits=Limits(seconds=1.5))
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == f"job {job_id}")
+    thread.join(60)  # of all that follows a job only this is left when no page is open
+    job = workspace.job(job_id)
+    assert job is not None and job.failure is not None
+    assert (job.state, job.failure.kind) == (JobState.FAILED, "timeout")
+    assert job.started is not None and job.finished is not None
+
+
+def test_a_job_that_waits_knows_for_whom(workspace: Workspace, tmp_path: Path) -> None:
+    request = endless_run(tmp_path)
+    places = max(1, (os.cpu_count() or 2) // 2)
+    first = [service.submit(workspace, "run", RUN, request, title=f"run {number}") for number in range(places)]
+    until(lambda: all(state_of(workspace, job_id) == JobState.RUNNING for job_id in first))
+    last = workspace.job(service.submit(workspace, "compare", PROBE, ProbeRequest()))
+    assert last is not None
+    assert {job.id for job in service.blockers(workspace, last)} == set(first)
+    assert service.blockers(workspace, workspace.add_job("open", PROBE, ProbeRequest())) == []
+    for job_id in first:
+        service.cancel(workspace, job_id)
+        assert ended(workspace, job_id).state == JobState.CANCELLED
+    done = ended(workspace, last.id)
+    assert done.state != JobState.QUEUED
+    assert service.blockers(workspace, done) == []
+
+
+OTHER_SERVER = """
+import sys
+from pathlib import Path
+from graphdebug.jobs import service
+from graphdebug.workspace.store import Workspace
+from tests.jobs.test_service import RUN, endless_run
+workspace = Workspace(Path(sys.argv[1]))
+job_id = service.submit(workspace, "run", RUN, endless_run(Path(sys.argv[2])))
+print(job_id, flush=True)
+if "die" not in sys.argv:
+    service.wait(workspace, job_id, 60)
+"""
+
+
+def test_a_job_of_another_server_is_cancelled_from_here(workspace: Workspace, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OTHER_SERVER, str(workspace.root), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as other:
+        assert other.stdout is not None
+        job_id = other.stdout.readline().strip()
+        until(lambda: state_of(workspace, job_id) == JobState.RUNNING)
+        assert service.cancel(workspace, job_id)
+        job = ended(workspace, job_id)
+        assert other.wait(60) == 0
+    assert job.failure is not None
+    assert (job.state, job.failure.kind, job.process) == (JobState.CANCELLED, "cancelled", str(other.pid))
+    assert list(job.folder.iterdir()) == []
+
+
+def test_cancelling_a_job_of_a_dead_server_ends_it(workspace: Workspace, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", OTHER_SERVER, str(workspace.root), str(tmp_path), "die"]
+    job_id = subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, check=True).stdout.strip()
+    assert state_of(workspace, job_id).active
+    assert not service.cancel(workspace, job_id)
+    assert state_of(workspace, job_id) == JobState.FAILED
 
 
 def test_deleting_a_running_job_stops_it_first(workspace: Workspace) -> None:

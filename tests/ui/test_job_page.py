@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from graphdebug.jobs import service
 from graphdebug.model.records import OpenRequest
+from graphdebug.workspace.entries import JobState
 from graphdebug.workspace.store import Workspace
 
 
@@ -48,3 +49,30 @@ def test_a_link_to_a_job_opens_it_with_its_model(
     app.query_params["model"] = "0" * 16
     app.run()
     assert "What it is for." in app.info[0].value
+
+
+def follow_app(job_id: str) -> None:
+    from graphdebug.ui.job_progress import follow
+
+    follow(job_id)
+
+
+def bars(app: AppTest) -> list[str]:
+    return [element.proto.text for element in app.get("progress")]
+
+
+def test_a_waiting_job_says_for_what_and_lets_it_be_cancelled(workspace: Workspace) -> None:
+    running = workspace.add_job("compare", "graphdebug.x:y", OpenRequest("m"), title="slow_one")
+    waiting = workspace.add_job("run", "graphdebug.x:y", OpenRequest("m"), title="next")
+    app = AppTest.from_function(follow_app, args=(waiting.id,), default_timeout=30).run()
+    assert not app.exception
+    assert len(bars(app)) == 1 and "until a place is free" in bars(app)[0]
+    workspace.update_job(running.id, state=JobState.RUNNING)
+    app.run()
+    own, other = bars(app)
+    assert "**Waiting** next" in own and "slow\\_one" in own
+    assert "**Comparing** slow\\_one" in other
+    app.button(key=f"cancel-page-{running.id}").click().run()
+    assert workspace.cancel_asked(running.id) and not workspace.cancel_asked(waiting.id)
+    app.run()
+    assert f"asked process {running.process}" in bars(app)[1]
