@@ -1,19 +1,16 @@
-"""Attributes of a node as people read them, and what the operator's schema says beside them."""
+"""Attributes of a node as people read them."""
 
-import re
 from collections.abc import Iterable, Sized
 from dataclasses import dataclass
 
 import onnx
 from onnx import defs
 
-from graphdebug.model.document import Model
 from graphdebug.model.value_types import dtype_name, value_type
 
 LONGEST = 200
 """Characters of a rendered attribute; the rest is cut."""
 _SHOWN_ELEMENTS = 32
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<a [^>]*>(.*?)</a>", re.DOTALL)
 _Kind = onnx.AttributeProto
 
 
@@ -25,52 +22,6 @@ class Attribute:
     type: str
     text: str
     is_default: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Documentation:
-    """What an operator's schema says. ``summary`` is the first paragraph, ``text`` all of it (Markdown without links).
-
-    ``inputs`` and ``outputs`` are the formal names; a variadic last one stands for all that follow.
-    """
-
-    op: str
-    domain: str
-    since_version: int
-    summary: str
-    text: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-
-
-def schema_of(model: Model, graph: str, node: onnx.NodeProto) -> defs.OpSchema | None:
-    """Return the schema of a node's operator at the opset it runs at; None for custom operators and functions."""
-    imports: Iterable[onnx.OperatorSetIdProto] = model.proto.opset_import
-    if graph.startswith("fn:"):
-        function = model.graphs[graph.split("/", 1)[0]].proto
-        imports = getattr(function, "opset_import", imports)
-    domain = "" if node.domain == "ai.onnx" else node.domain
-    spellings = (domain,) if domain else ("", "ai.onnx")
-    versions = [entry.version for entry in imports if entry.domain in spellings]
-    try:
-        return defs.get_schema(node.op_type, max(versions, default=1), domain)
-    except (defs.SchemaError, OverflowError, TypeError):
-        return None
-
-
-def documentation(schema: defs.OpSchema) -> Documentation:
-    """Return what a schema says, fit for a page."""
-    text = _LINK.sub(lambda match: match[1] or match[2] or "", schema.doc or "").strip()
-    summary = " ".join(re.split(r"\n\s*\n", text, maxsplit=1)[0].split())
-    return Documentation(
-        op=schema.name,
-        domain=schema.domain,
-        since_version=schema.since_version,
-        summary=summary,
-        text=text,
-        inputs=tuple(parameter.name for parameter in schema.inputs),
-        outputs=tuple(parameter.name for parameter in schema.outputs),
-    )
 
 
 def attributes(node: onnx.NodeProto, schema: defs.OpSchema | None) -> tuple[Attribute, ...]:

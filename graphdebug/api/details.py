@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import onnx
 
-from graphdebug.api.attributes import Attribute, Documentation, attributes, documentation, schema_of
+from graphdebug.api.attributes import Attribute, attributes
+from graphdebug.api.operators import Documentation, Parameter, documentation, schema_of, slots
 from graphdebug.model.document import Model
-from graphdebug.model.index import GraphIndex
+from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
 from graphdebug.model.origin import Origin, origin
 from graphdebug.model.records import Finding, ValueType
 from graphdebug.model.refs import parent_path
@@ -31,8 +32,9 @@ class Value:
     """A value with all that is around it.
 
     ``role``: ``node`` (made by one), ``input``, ``initializer``, ``outer`` (made in an enclosing graph), ``missing``
-    (made nowhere), ``absent`` (an optional input or output left out). ``graph`` is where it is made. ``slot`` is the
-    operator's formal name for it where it is listed as a node's input or output.
+    (made nowhere), ``absent`` (an optional input or output left out). ``graph`` is where it is made. Where it is
+    listed as a node's input or output, ``slot`` is the operator's formal name for it, and ``presence`` whether that is
+    ``required``, ``optional`` or one of ``any number`` (empty when unknown).
     """
 
     graph: str
@@ -44,6 +46,7 @@ class Value:
     consumer_count: int
     is_output: bool
     slot: str = ""
+    presence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def node_details(model: Model, graph: str, position: int, findings: Sequence[Fin
     node = index.nodes[position]
     schema = schema_of(model, graph, node)
     doc = documentation(schema) if schema else None
+    inputs, outputs = (doc.inputs, doc.outputs) if doc else _of_function(model, index, position)
     return NodeDetails(
         kind="node",
         graph=graph,
@@ -112,8 +116,8 @@ def node_details(model: Model, graph: str, position: int, findings: Sequence[Fin
         documentation=doc,
         origin=origin(node),
         attributes=attributes(node, schema),
-        inputs=_slots(model, graph, node.input, doc.inputs if doc else ()),
-        outputs=_slots(model, graph, node.output, doc.outputs if doc else ()),
+        inputs=tuple(find_value(model, graph, name, formal) for name, formal in slots(node.input, inputs)),
+        outputs=tuple(find_value(model, graph, name, formal) for name, formal in slots(node.output, outputs)),
         children=tuple(index.children.get(position, ())),
         findings=tuple(each for each in findings if each.graph == graph and each.node == position),
         metadata=tuple((entry.key, entry.value) for entry in node.metadata_props),
@@ -133,10 +137,11 @@ def value_details(model: Model, graph: str, name: str, findings: Sequence[Findin
     return ValueDetails("value", graph, value, there)
 
 
-def find_value(model: Model, graph: str, name: str, slot: str = "") -> Value:
-    """Return a value as seen from ``graph``: its own, or that of an enclosing graph."""
+def find_value(model: Model, graph: str, name: str, formal: Parameter | None = None) -> Value:
+    """Return a value as seen from ``graph``: its own, or an enclosing graph's; ``formal`` is what it is to a node."""
+    slot, presence = (formal.name, formal.presence) if formal else ("", "")
     if not name:
-        return Value(graph, "", "absent", None, None, (), 0, False, slot)
+        return Value(graph, "", "absent", None, None, (), 0, False, slot, presence)
     index = index_of(model, graph)
     home: str | None = graph
     while home is not None and not model.graphs[home].defines(name):
@@ -154,6 +159,7 @@ def find_value(model: Model, graph: str, name: str, slot: str = "") -> Value:
         consumer_count=len(users),
         is_output=name in there.outputs,
         slot=slot,
+        presence=presence,
     )
 
 
@@ -180,7 +186,10 @@ def _role(there: GraphIndex, name: str, home: str | None, graph: str) -> str:
     return "node" if name in there.producer else "input"
 
 
-def _slots(model: Model, graph: str, names: Sequence[str], formal: Sequence[str]) -> tuple[Value, ...]:
-    """Describe a node's inputs or outputs; those beyond the formal ones belong to the last, a variadic one."""
-    slots = [formal[min(position, len(formal) - 1)] if formal else "" for position in range(len(names))]
-    return tuple(find_value(model, graph, name, slot) for name, slot in zip(names, slots, strict=True))
+def _of_function(model: Model, index: GraphIndex, position: int) -> tuple[tuple[Parameter, ...], tuple[Parameter, ...]]:
+    """Return the formal inputs and outputs of the function that a node calls; nothing when it calls none."""
+    for attribute, path in index.children.get(position, ()):
+        if attribute == CALLED_FUNCTION:
+            function = model.graphs[path]
+            return tuple(map(Parameter, function.inputs)), tuple(map(Parameter, function.outputs))
+    return (), ()

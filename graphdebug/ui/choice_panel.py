@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from graphdebug.api.attributes import Documentation
 from graphdebug.api.details import NodeDetails, NodeLink, NotFoundError, Value, ValueDetails
 from graphdebug.api.graph import details
 from graphdebug.api.group_details import GroupDetails
 from graphdebug.api.models import model_of
+from graphdebug.api.operators import REQUIRED, Documentation, Parameter
 from graphdebug.model.document import Model, NotAModel
 from graphdebug.model.origin import Origin
 from graphdebug.model.records import Finding
@@ -162,18 +162,22 @@ def _values(title: str, values: Sequence[Value], key: str) -> None:
     if not values:
         return
     st.markdown(f"**{title}**")
-    shown = values
-    if len(values) > _MOST_VALUES and not st.toggle(f"Show all {len(values)}", key=f"all-{key}"):
-        shown = values[:_MOST_VALUES]
+    given = [value for value in values if value.role != "absent" or value.presence == REQUIRED]
+    absent = [value.slot or "one" for value in values if value.role == "absent" and value.presence != REQUIRED]
+    shown = given
+    if len(given) > _MOST_VALUES and not st.toggle(f"Show all {len(given)}", key=f"all-{key}"):
+        shown = given[:_MOST_VALUES]
     with st.container(border=True, gap="small"):
         for position, value in enumerate(shown):
             _value_line(value, f"{key}-{position}", producers=key == "in")
+        if absent:
+            st.markdown(f"{' '.join(f':gray-badge[{plain(slot)}]' for slot in absent)} :gray[optional, left out]")
 
 
 def _value_line(value: Value, key: str, *, producers: bool) -> None:
     slot = f":gray-badge[{plain(value.slot)}] " if value.slot else ""
     if value.role == "absent":
-        st.markdown(f"{slot}:gray[left out]")
+        st.markdown(f"{slot}:red[required, but left out]")
         return
     kind = f":primary[{plain(type_label(value.type))}]" if value.type else ":gray[unknown type]"
     mark = {"initializer": " :gray[weight]", "input": " :gray[graph input]", "missing": " :red[made nowhere]"}
@@ -206,6 +210,13 @@ def _documentation(doc: Documentation) -> None:
     with st.expander(f"{plain(doc.op)} :gray[since opset {doc.since_version}]", icon=":material/menu_book:"):
         # The operator's own words, from the onnx package and not from the model: its Markdown may stay.
         st.markdown(doc.text)
+        for title, parameters in (("Inputs", doc.inputs), ("Outputs", doc.outputs), ("Attributes", doc.attributes)):
+            if parameters:
+                st.markdown("\n".join([f"**{title}**\n", *map(_parameter, parameters)]))
+
+
+def _parameter(formal: Parameter) -> str:
+    return f"- `{formal.name}` :gray-badge[{formal.presence}] {formal.text}"
 
 
 def _middle_cut(text: str, most: int = 60) -> str:

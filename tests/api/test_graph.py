@@ -225,11 +225,12 @@ def test_details_of_a_node(client: TestClient, add: Any) -> None:
     shown = {each["name"]: (each["text"], each["is_default"]) for each in found["attributes"]}
     assert shown["kernel_shape"] == ("[3, 3]", False)
     assert shown["auto_pad"] == ("NOTSET", True)
-    assert [(each["slot"], each["role"]) for each in found["inputs"]] == [
-        ("X", "input"),
-        ("W", "initializer"),
-        ("B", "absent"),
+    assert [(each["slot"], each["role"], each["presence"]) for each in found["inputs"]] == [
+        ("X", "input", "required"),
+        ("W", "initializer", "required"),
+        ("B", "absent", "optional"),
     ]
+    assert [each["presence"] for each in found["documentation"]["attributes"]] == ["optional"] * 6
     assert found["inputs"][1]["type"] == {"dtype": "float", "shape": [4, 3, 3, 3], "kind": "tensor"}
     assert found["inputs"][0]["type"]["shape"] == ["N", 3, 8, 8]
     assert found["outputs"][0]["is_output"]

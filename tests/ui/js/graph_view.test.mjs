@@ -137,7 +137,8 @@ test("texts are plain", () => {
   assert.equal(counted(2979, "node"), "2,979 nodes");
   assert.equal(graphTitle("12.body/3.else_branch"), "else_branch");
   assert.equal(graphTitle("fn:dom:Gelu:"), "Gelu");
-  assert.equal(graphTitle(""), "main graph");
+  assert.equal(graphTitle(""), "main");
+  assert.equal(graphTitle("fn:d:a%3Ab%2Fc%25:"), "a:b/c%");
   const box = scene.boxOf(expected.hostile);
   assert.ok(describe(scene, { box, edge: -1 }, {}).length >= 1);
 });

@@ -19,9 +19,10 @@ export function edgesFor(scene, id) {
 
 /** What to call a graph that is known only by its path. */
 export function graphTitle(path) {
-  if (!path) return "main graph";
+  if (!path) return "main";
   const step = path.split("/").at(-1);
-  return step.startsWith("fn:") ? step.split(":")[2] : step.slice(step.indexOf(".") + 1);
+  const quoted = step.startsWith("fn:") ? step.split(":")[2] : step.slice(step.indexOf(".") + 1);
+  return quoted.replace(/%(25|2F|3A)/g, decodeURIComponent);
 }
 
 /** A number with its noun. */

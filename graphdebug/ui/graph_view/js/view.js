@@ -215,7 +215,7 @@ class GraphView {
   #trail() {
     const { meta } = this.scene ?? { meta: { trail: [], graph: this.graph, title: "" } };
     const steps = this.#way(meta).map((graph) => ({ graph, title: graphTitle(graph) }));
-    return [...steps, { graph: meta.graph, title: meta.title || graphTitle(meta.graph) }];
+    return [...steps, { graph: meta.graph, title: graphTitle(meta.graph) }];
   }
 
   #way(meta) {
