@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from graphdebug.model.records import ValueInfo
+from graphdebug.model.value_types import shown
 from graphdebug.runtime.backend import Value
 from graphdebug.runtime.feed_errors import FeedError
 from graphdebug.runtime.store import ArrayReader, StoreError
 
 _NUMBERED = re.compile(r"input_(\d+)\.pb")
+_LISTED = 8
 
 
 def load_dataset(path: Path, wanted: Sequence[ValueInfo], inputs: Sequence[ValueInfo]) -> dict[str, Value]:
@@ -30,21 +32,37 @@ def load_dataset(path: Path, wanted: Sequence[ValueInfo], inputs: Sequence[Value
 
     Raises:
         FeedError: a file is broken or not of a known kind.
+        ValueError: the data set cannot be read, or is none of this model's inputs.
+    """
+    files = files_of(path, [value.name for value in inputs])
+    return {value.name: load_value(files[value.name], "", value) for value in wanted if value.name in files}
+
+
+def files_of(path: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return the files of a data set that inputs are read from, by input name, for those that it has.
+
+    ``names`` are all inputs of the model, in its order.
+
+    Raises:
+        ValueError: it cannot be read, or has values for none of the inputs: it was made for another model.
     """
     if path.is_dir():
-        protos = {int(match[1]): file for file in path.iterdir() if (match := _NUMBERED.fullmatch(file.name))}
-        if protos:
-            files = {inputs[position].name: file for position, file in protos.items() if position < len(inputs)}
-            return {value.name: load_value(files[value.name], "", value) for value in wanted if value.name in files}
+        numbered = {int(match[1]): file for file in path.iterdir() if (match := _NUMBERED.fullmatch(file.name))}
+        there = {name: numbered[position] for position, name in enumerate(names) if position in numbered}
+        if there:
+            return there
     if path.suffix in (".npy", ".pb") and path.is_file():
-        if len(inputs) != 1:
-            names = ", ".join(repr(value.name) for value in inputs)
-            raise FeedError(
-                path.name, f"is a single tensor, but the model has the inputs {names}: give it to one of them"
+        if len(names) != 1:
+            raise ValueError(
+                f"{path.name} is a single tensor, but the model has {_listed('input', names)}: give it to one of them."
             )
-        return {value.name: load_value(path, "", value) for value in wanted}
+        return {names[0]: path}
     reader = _reader(path)
-    return {value.name: reader.read(value.name) for value in wanted if value.name in reader}
+    there = {name: path / f"{name}.npy" if path.is_dir() else path for name in names if name in reader}
+    if names and not there and (reader.names or path.is_dir()):
+        has = _listed("array", reader.names) if reader.names else "neither input_0.pb nor an array"
+        raise ValueError(f"The data set {path.name} has {has}, but the model has {_listed('input', names)}.")
+    return there
 
 
 def load_value(path: Path, member: str, value: ValueInfo) -> Value:
@@ -59,7 +77,7 @@ def load_value(path: Path, member: str, value: ValueInfo) -> Value:
         if path.suffix == ".pb":
             return _from_proto(path.read_bytes(), value)
         if path.suffix == ".npy":
-            array: NDArray[Any] = np.load(path, allow_pickle=False)
+            array: NDArray[Any] = np.load(path, allow_pickle=False)  # what needs pickling is a ValueError
             return array
         reader = ArrayReader(path)
         name = member or (value.name if value.name in reader else "")
@@ -72,7 +90,17 @@ def load_value(path: Path, member: str, value: ValueInfo) -> Value:
     except OSError as error:
         raise FeedError(value.name, f"cannot be read from {path}: {error.strerror or error}") from error
     except (StoreError, ValueError, EOFError) as error:
-        raise FeedError(value.name, f"cannot be read from {path.name}: {str(error).rstrip('.')}") from error
+        pickled = "allow_pickle" in str(error)
+        why = "it holds Python objects, which are never unpickled" if pickled else str(error).rstrip(".")
+        raise FeedError(value.name, f"cannot be read from {path.name}: {why}") from error
+
+
+def _listed(noun: str, names: Sequence[str]) -> str:
+    """Return ``the inputs 'a', 'b', …``."""
+    if not names:
+        return f"no {noun}s"
+    more = ", …" if len(names) > _LISTED else ""
+    return f"the {noun}{'s' if len(names) > 1 else ''} {', '.join(map(shown, names[:_LISTED]))}{more}"
 
 
 def _reader(path: Path) -> ArrayReader:

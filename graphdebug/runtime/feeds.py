@@ -74,13 +74,16 @@ def suggest(model: Model) -> dict[str, InputFeed]:
     """Return feeds that suit the inputs better than the default: indices that stay within the tables they look up.
 
     An integer input that reaches a Gather's indices draws below the length of the gathered axis, where that is known.
-    A mask of integers is all ones, as for a batch without padding.
+    A mask of integers is all ones, as for a batch without padding. An optional has no value.
     """
     index = model.graphs[MAIN_GRAPH]
     types = model.types[MAIN_GRAPH]
     suggested: dict[str, InputFeed] = {}
     for name in index.inputs:
-        if types.get(name, ValueType()).dtype not in ("int32", "int64"):
+        kind = types.get(name, ValueType())
+        if kind.kind == "optional":
+            suggested[name] = InputFeed("none")
+        if kind.kind != "tensor" or kind.dtype not in ("int32", "int64"):
             continue
         lengths = _table_lengths(model, name)
         if lengths:
@@ -144,17 +147,29 @@ def _as_declared(value: ValueInfo, array: NDArray[Any]) -> NDArray[Any]:
     if array.dtype.kind == "V" and array.dtype.itemsize == wanted.itemsize and not array.dtype.names:
         return array.view(wanted)
     if array.dtype != wanted:
-        raise FeedError(value.name, f"is {value.type.dtype}, the file's tensor {array.dtype.name}")
+        raise FeedError(
+            value.name,
+            f"takes {wanted.name}, the file's tensor is {array.dtype.name}: convert it with .astype({wanted.name!r})",
+        )
     return array
 
 
 def _made(value: ValueInfo, feed: InputFeed, dims: Mapping[str, int], seed: int) -> Value:
-    """Return a made-up value."""
-    if value.type.kind == "optional" and feed == InputFeed():
+    """Return a made-up value: a tensor; of a sequence, a list of ``feed.length`` tensors."""
+    kind = value.type.kind
+    if kind == "optional" and feed.kind == "none":
         return None
-    if value.type.kind != "tensor":
-        what = "no tensor" if value.type.kind == "unknown" else f"a {value.type.kind}"
+    if kind == "sequence":
+        numbers = range(feed.length)
+        return [_made_array(value, feed, dims, _generator(seed, f"{value.name}[{number}]")) for number in numbers]
+    if kind not in ("tensor", "optional"):
+        what = "no tensor" if kind == "unknown" else f"a {kind.replace('_', ' ')}"
         raise FeedError(value.name, f"is {what}: give it a file (.pb), it cannot be made up")
+    return _made_array(value, feed, dims, _generator(seed, value.name))
+
+
+def _made_array(value: ValueInfo, feed: InputFeed, dims: Mapping[str, int], rng: np.random.Generator) -> NDArray[Any]:
+    """Return a made-up tensor of the input's shape and element type."""
     if feed.kind == "image":
         return load_image(value, feed, dims)
     shape = _shape(value, dims)
@@ -166,7 +181,7 @@ def _made(value: ValueInfo, feed: InputFeed, dims: Mapping[str, int], seed: int)
     if feed.kind == "ramp":
         return _ramp(feed, shape, dtype)
     if feed.kind == "random":
-        return _random(value, feed, shape, dtype, _generator(seed, value.name))
+        return _random(value, feed, shape, dtype, rng)
     raise FeedError(value.name, f"cannot be fed with {feed.kind!r}; kinds are random, constant, ramp, file and image")
 
 

@@ -78,7 +78,7 @@ def _pixels(value: ValueInfo, feed: InputFeed, height: int | None, width: int | 
             size = (width or image.width, height or image.height)
             if size[0] * size[1] > _PIXELS_LIMIT:
                 raise FeedError(value.name, f"is too large for an image: {size[0]}×{size[1]} pixels")
-            decoded = image.convert(_MODES[channels])
+            decoded = (image.convert("L") if feed.color == "L" else image).convert(_MODES[channels])
             resized = decoded if decoded.size == size else decoded.resize(size, Image.Resampling.BILINEAR)
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise FeedError(value.name, f"cannot be read from {Path(feed.path).name}: {str(error).rstrip('.')}") from error

@@ -10,9 +10,9 @@ class InputFeed:
     """How one input gets its values.
 
     ``kind``: ``random`` (``distribution`` normal | uniform, ``low``/``high`` as mean/std or range; integers draw from
-    [low, high)), ``constant`` (``value``), ``ramp``, ``file`` (``path``: .npy, an .npz with ``member``, a .pb
-    TensorProto/SequenceProto/OptionalProto) or ``image`` (``path``, ``layout`` NCHW | NHWC,
-    ``mean``, ``std``, ``scale``).
+    [low, high)), ``constant`` (``value``), ``ramp`` (from ``low`` to ``high``), ``file`` (``path``: .npy, an .npz with
+    ``member``, a .pb TensorProto/SequenceProto/OptionalProto), ``image`` (``path``, ``layout`` NCHW | NHWC, ``mean``,
+    ``std``, ``scale``) or, for an optional, ``none``. Of a sequence, ``length`` tensors are made up so.
     """
 
     kind: str = "random"
@@ -27,6 +27,7 @@ class InputFeed:
     std: tuple[float, ...] = (1.0,)
     scale: float = 1 / 255
     color: str = "RGB"
+    length: int = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
-from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import finished, remember_feeds, remembered_feeds, run_request
 from graphdebug.ui.words import ago, plain
@@ -144,7 +144,8 @@ def _feeds(entry: ModelEntry, asked: list[Chosen]) -> FeedSpec:
     if not inputs:
         return FeedSpec()
     with st.expander("Inputs", icon=":material/input:"):
-        feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"compare:feeds:{entry.id}")
+        usual = usual_feeds(entry.id, entry)
+        feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"compare:feeds:{entry.id}", usual)
     remember_feeds(entry.id, feeds)
     for name in missing_files(feeds):
         st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")

@@ -1,6 +1,7 @@
 """Files that feed a model: kept in the workspace under their content's digest, so that a run can be repeated."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -28,10 +29,9 @@ class Upload(Protocol):
 def keep(workspace: Workspace, upload: Upload) -> Path:
     """Store an uploaded file and return where it lies; a file that is there already is not stored again."""
     name = plain_name(upload.name)
-    target = _folder(workspace) / _digest([upload]) / name
-    if not target.exists():
-        with saying_what_is_wrong(f"Storing {name}"):
-            target.parent.mkdir(parents=True, exist_ok=True)
+    with saying_what_is_wrong(f"Storing {name}"):
+        target = _folder(workspace, [upload]) / name
+        if not target.exists():
             _write(upload, target)
     return target
 
@@ -51,9 +51,8 @@ def keep_data_set(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
         return _unpacked(keep(workspace, uploads[0]))
     if not all(name.lower().endswith(".pb") for name in names):
         raise WorkspaceError("A data set is one .npz, one .zip of a test_data_set folder, or its .pb files.")
-    folder = _folder(workspace) / _digest(uploads)
     with saying_what_is_wrong("Storing a data set"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = _folder(workspace, uploads)
         for upload, name in zip(uploads, names, strict=True):
             _write(upload, folder / name)
     return folder
@@ -74,8 +73,14 @@ def _unpacked(archive: Path) -> Path:
     return inputs[0].parent
 
 
-def _folder(workspace: Workspace) -> Path:
-    return workspace.root / "feeds"
+def _folder(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
+    """Return the folder for these files, marked as used now. A new one is the occasion to clear away old ones."""
+    folder = workspace.feeds / _digest(uploads)
+    if not folder.exists():
+        workspace.forget_unused_feeds()
+        folder.mkdir(parents=True)
+    os.utime(folder)
+    return folder
 
 
 def _digest(uploads: Sequence[Upload]) -> str:

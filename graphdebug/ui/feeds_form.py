@@ -1,21 +1,26 @@
 """The form that says what a model is fed: a `FeedSpec` in, a `FeedSpec` out. Tensors and Compare share it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
+from graphdebug.api.models import model_of
 from graphdebug.model.records import ValueInfo
+from graphdebug.runtime.datasets import files_of
 from graphdebug.runtime.dims import symbolic_dims
+from graphdebug.runtime.feeds import suggest
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 from graphdebug.ui.feed_files import Upload, keep, keep_data_set
 from graphdebug.ui.words import dtype, plain, shape
 from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace
 
 _SHOWN_AT_ONCE = 6
 _KINDS = {
+    "none": "No value",
     "normal": "Normal",
     "uniform": "Uniform",
     "random": "Random",
@@ -25,18 +30,33 @@ _KINDS = {
     "image": "Image",
 }
 """What the form offers; ``normal`` and ``uniform`` are the two ways in which floats are random."""
+_COLORS = {"RGB": "RGB", "BGR": "BGR", "L": "grey"}
+_DISTRIBUTIONS = ("normal", "uniform")
 _IMAGENET: tuple[tuple[float, ...], tuple[float, ...]] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-def feeds_form(workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec, key: str) -> FeedSpec:
+@st.cache_resource(max_entries=8, show_spinner=False)
+def usual_feeds(model_id: str, _entry: ModelEntry) -> Mapping[str, InputFeed]:
+    """Return how inputs of a model are fed when nothing else is asked for, where that is not the default."""
+    return suggest(model_of(_entry))
+
+
+def feeds_form(
+    workspace: Workspace,
+    inputs: Sequence[ValueInfo],
+    default: FeedSpec,
+    key: str,
+    usual: Mapping[str, InputFeed] | None = None,
+) -> FeedSpec:
     """Ask what ``inputs`` are fed with and return it; ``default`` is what the widgets start from.
 
-    Symbolic dimensions are asked once per name, unnamed ones as ``input[axis]``. Inputs that are not set by hand get
-    random values that fit their type.
+    Symbolic dimensions are asked once per name, unnamed ones as ``input[axis]``. Inputs that are not set by hand are
+    fed as ``usual``, else with random values that fit their type; those that a data set has are not asked for.
     """
     dims = _dims(inputs, default, key)
-    seed, dataset = _seed_and_data_set(workspace, default, key)
-    return FeedSpec(seed=seed, dims=dims, inputs=_inputs(workspace, inputs, default, key), dataset=dataset)
+    seed, dataset, recorded = _seed_and_data_set(workspace, inputs, default, key)
+    rest = [value for value in inputs if value.name not in recorded]
+    return FeedSpec(seed, dims, _inputs(workspace, rest, default, key, usual or {}), dataset)
 
 
 def missing_files(feeds: FeedSpec) -> list[str]:
@@ -65,26 +85,37 @@ def _dims(inputs: Sequence[ValueInfo], default: FeedSpec, key: str) -> dict[str,
     return dims
 
 
-def _seed_and_data_set(workspace: Workspace, default: FeedSpec, key: str) -> tuple[int, str]:
+def _seed_and_data_set(
+    workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec, key: str
+) -> tuple[int, str, Sequence[str]]:
+    """Ask for seed and data set; return both, and the names of the inputs that the data set has."""
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     seed = left.number_input("Seed", min_value=0, value=default.seed, key=f"{key}:seed", help="Same seed, same values.")
-    dataset = default.dataset
-    with right.popover(f"Data set: {plain(_short_name(dataset))}" if dataset else "Use a data set", width="stretch"):
-        uploads = st.file_uploader(
-            "One .npz, a zipped test_data_set folder, or its .pb files",
-            type=["npz", "zip", "pb"],
-            accept_multiple_files=True,
-            key=f"{key}:dataset",
-        )
+    with right.popover("Use a data set", width="stretch"):
+        label = "One .npz, a zipped test_data_set folder, or its .pb files"
+        uploads = _uploads(label, ["npz", "zip", "pb"], f"{key}:dataset", many=True)
+        dataset = _stored(lambda: keep_data_set(workspace, uploads), uploads, default.dataset, f"{key}:dataset")
         st.caption("Inputs that the data set lacks are fed as set below.")
-        if uploads:
-            dataset = str(_kept(lambda: keep_data_set(workspace, uploads)) or "")
-        elif dataset and not st.checkbox(f"Keep using {plain(_short_name(dataset))}", True, key=f"{key}:keep-dataset"):
-            dataset = ""
-    return int(seed), dataset
+    if not dataset:
+        return int(seed), "", ()
+    try:
+        recorded = _recorded(dataset, tuple(value.name for value in inputs))
+    except (ValueError, OSError) as error:
+        st.error(plain(str(error)))
+        return int(seed), dataset, ()
+    said = ", ".join(map(plain, recorded)) if len(recorded) <= _SHOWN_AT_ONCE else f"{len(recorded)} inputs"
+    st.caption(f"The data set {plain(_short_name(dataset))} feeds {said}.")
+    return int(seed), dataset, recorded
 
 
-def _inputs(workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec, key: str) -> dict[str, InputFeed]:
+@st.cache_data(max_entries=8, show_spinner=False)
+def _recorded(dataset: str, inputs: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(files_of(Path(dataset), inputs))
+
+
+def _inputs(
+    workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec, key: str, usual: Mapping[str, InputFeed]
+) -> dict[str, InputFeed]:
     """Ask for each input; of many, only for those that are to be set by hand."""
     by_name = {value.name: value for value in inputs}
     shown = list(by_name)
@@ -93,18 +124,21 @@ def _inputs(workspace: Workspace, inputs: Sequence[ValueInfo], default: FeedSpec
             "Inputs set by hand",
             list(by_name),
             default=[name for name in default.inputs if name in by_name],
-            placeholder=f"all {len(by_name)} inputs are random",
+            placeholder=f"all {len(by_name)} inputs are made up",
             key=f"{key}:by-hand",
         )
     feeds = {}
     for name in shown:
-        feed = _input(workspace, by_name[name], default.inputs.get(name, InputFeed()), f"{key}:input:{name}")
-        if feed != InputFeed():
+        otherwise = usual.get(name, InputFeed())
+        start = default.inputs.get(name, otherwise)
+        feed = _input(workspace, by_name[name], start, otherwise, f"{key}:input:{name}")
+        if feed != otherwise:
             feeds[name] = feed
     return feeds
 
 
-def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, key: str) -> InputFeed:
+def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, usual: InputFeed, key: str) -> InputFeed:
+    """Ask for one input; its fields start from ``default``, and from ``usual`` when its kind is chosen again."""
     with st.container(border=True, gap="small"):
         left, right = st.columns([3, 2], vertical_alignment="center")
         left.markdown(
@@ -120,38 +154,47 @@ def _input(workspace: Workspace, value: ValueInfo, default: InputFeed, key: str)
             label_visibility="collapsed",
             key=f"{key}:kind",
         )
-        feed = default if kind == before else InputFeed()
-        if kind in ("normal", "uniform"):
-            return _random(value, replace(feed, kind="random", distribution=kind), key)
-        feed = replace(feed, kind=kind)
-        if kind == "random":
-            return _random(value, feed, key)
+        feed = default if kind == before else usual if kind == usual.kind else InputFeed()
+        feed = replace(feed, kind="random", distribution=kind) if kind in _DISTRIBUTIONS else replace(feed, kind=kind)
+        if kind == "none":
+            return feed
+        if kind == "file":
+            return _file(workspace, feed, key)
+        if kind == "image":
+            return _image(workspace, value, feed, key)
+        if value.type.kind == "sequence":
+            length = st.number_input("Tensors", 0, 1000, feed.length, key=f"{key}:length", help="How many it holds.")
+            feed = replace(feed, length=int(length))
         if kind == "constant":
             return replace(
                 feed, value=float(st.number_input("Value", value=feed.value, format="%g", key=f"{key}:value"))
             )
-        if kind == "ramp":
-            st.caption("0, 1, 2, … in C order.")
-            return feed
-        if kind == "file":
-            return _file(workspace, feed, key)
-        return _image(workspace, feed, key)
+        return _range(value, feed, key)
 
 
 def _offered(value: ValueInfo) -> list[str]:
-    if value.type.kind not in ("tensor", "optional", "unknown"):
-        return ["file"]  # a sequence cannot be made up
-    is_float = "float" in value.type.dtype or value.type.dtype == "double"
-    left_out = {"random"} if is_float else {"normal", "uniform", "image"}
-    return [kind for kind in _KINDS if kind not in left_out]
+    """Return the kinds of feeds that an input can have."""
+    kind, element, shape = value.type.kind, value.type.dtype, value.type.shape
+    none = ["none"] if kind == "optional" else []
+    if kind not in ("tensor", "optional", "sequence") or shape is None or not element:
+        return [*none, "file"]  # nothing says what to make up
+    if element == "string":
+        return [*none, "random", "ramp", "file"]
+    image = ["image"] if (_is_float(value) or element == "uint8") and 2 <= len(shape) <= 4 else []
+    return [*none, *(_DISTRIBUTIONS if _is_float(value) else ("random",)), "constant", "ramp", "file", *image]
 
 
-def _random(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
+def _is_float(value: ValueInfo) -> bool:
+    return "float" in value.type.dtype or value.type.dtype in ("double", "complex64", "complex128")
+
+
+def _range(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
+    """Ask for the two numbers that bound random values or a ramp."""
     if value.type.dtype in ("bool", "string"):
         return feed
-    floats = "normal" in _offered(value)
-    normal = floats and feed.distribution == "normal"
-    labels = ("Mean", "Deviation") if normal else ("From", "Below")
+    floats = _is_float(value)
+    normal = floats and (feed.kind, feed.distribution) == ("random", "normal")
+    labels = ("Mean", "Deviation") if normal else ("From", "To" if floats and feed.kind == "ramp" else "Below")
     hints = ("0", "1") if floats else ("automatic", "automatic")
     low, high = (
         column.number_input(
@@ -159,18 +202,18 @@ def _random(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
             value=start,
             placeholder=hint,
             format="%g" if floats else "%.0f",
-            key=f"{key}:{feed.distribution}:{label}",
+            key=f"{key}:{feed.kind}:{feed.distribution}:{label}",
         )
         for column, label, hint, start in zip(st.columns(2), labels, hints, (feed.low, feed.high), strict=True)
     )
+    if feed.kind == "ramp":
+        st.caption("Rises in C order, the last axis fastest" + ("." if floats else ", by one."))
     return replace(feed, low=low, high=high)
 
 
 def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
-    upload = st.file_uploader(
-        ".npy, .npz or .pb", type=["npy", "npz", "pb"], key=f"{key}:file", label_visibility="collapsed"
-    )
-    path = _stored(workspace, upload, feed.path)
+    uploads = _uploads(".npy, .npz or .pb", ["npy", "npz", "pb"], f"{key}:file")
+    path = _stored(lambda: keep(workspace, uploads[0]), uploads, feed.path, f"{key}:file")
     member = ""
     if path.endswith(".npz"):
         member = st.text_input(
@@ -179,16 +222,19 @@ def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
     return replace(feed, path=path, member=member)
 
 
-def _image(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
-    upload = st.file_uploader(
-        "Image", type=["png", "jpg", "jpeg", "bmp", "webp"], key=f"{key}:image", label_visibility="collapsed"
-    )
-    path = _stored(workspace, upload, feed.path)
+def _image(workspace: Workspace, value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
+    uploads = _uploads("Image", ["png", "jpg", "jpeg", "bmp", "webp"], f"{key}:image")
+    path = _stored(lambda: keep(workspace, uploads[0]), uploads, feed.path, f"{key}:image")
     st.caption("Resized to the input's height and width.")
     columns = st.columns(3)
-    layout = columns[0].selectbox("Layout", ["NCHW", "NHWC"], index=int(feed.layout == "NHWC"), key=f"{key}:layout")
+    last = feed.layout == "NHWC" or (not feed.path and _channels_come_last(value))
+    layout = columns[0].selectbox("Layout", ["NCHW", "NHWC"], index=int(last), key=f"{key}:layout")
     color = columns[1].selectbox(
-        "Channels", ["RGB", "BGR", "L"], index=["RGB", "BGR", "L"].index(feed.color), key=f"{key}:color"
+        "Channels",
+        list(_COLORS),
+        list(_COLORS).index(feed.color),
+        format_func=_COLORS.__getitem__,
+        key=f"{key}:color",
     )
     unit = columns[2].selectbox("Pixels", ["0 … 1", "0 … 255"], index=int(feed.scale == 1.0), key=f"{key}:scale")
     usual = st.checkbox("ImageNet mean and deviation", value=feed.mean == _IMAGENET[0], key=f"{key}:imagenet")
@@ -197,29 +243,51 @@ def _image(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
     return replace(feed, path=path, layout=layout, color=color, scale=scale, mean=mean, std=std)
 
 
+def _channels_come_last(value: ValueInfo) -> bool:
+    """Guess the layout from where there are as few as an image's channels."""
+    dims = value.type.shape or ()
+    return len(dims) > 2 and dims[-1] in (1, 3, 4) and dims[-3] not in (1, 3, 4)
+
+
 def _mean_and_deviation(feed: InputFeed, key: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     left, right = st.columns(2)
     mean = _numbers(left.text_input("Mean", value=_joined(feed.mean), key=f"{key}:mean"), (0.0,))
     return mean, _numbers(right.text_input("Deviation", value=_joined(feed.std), key=f"{key}:std"), (1.0,))
 
 
-def _stored(workspace: Workspace, upload: Upload | None, before: str) -> str:
-    """Return the path of the uploaded file, else of the one used before."""
-    if upload is not None:
-        return str(_kept(lambda: keep(workspace, upload)) or "")
-    if before:
-        st.caption(f"Using {plain(_short_name(before))}")
-    else:
-        st.caption(":orange[Choose a file.]")
+def _uploads(label: str, types: list[str], key: str, *, many: bool = False) -> Sequence[Upload]:
+    """Ask for files. Note when they were taken out again: the session still knows them as what was used before."""
+    given = st.file_uploader(
+        label,
+        type=types,
+        accept_multiple_files=many,
+        key=key,
+        on_change=_forget,
+        args=(key,),
+        label_visibility="visible" if many else "collapsed",
+    )
+    return given if isinstance(given, list) else [given] if given is not None else []
+
+
+def _stored(store: Callable[[], Path], uploads: Sequence[Upload], before: str, key: str) -> str:
+    """Return the path of what was uploaded and stored, else of what was used before; empty when there is neither."""
+    forgotten = st.session_state.pop(f"{key}:forget", False)
+    if uploads:
+        try:
+            return str(store())
+        except WorkspaceError as error:
+            st.error(plain(str(error)))
+            return ""
+    if forgotten or not before:
+        return ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Using {plain(_short_name(before))}", width="content")
+        st.button("Stop using it", type="tertiary", key=f"{key}:stop", on_click=_forget, args=(key,))
     return before
 
 
-def _kept(store: Callable[[], Path]) -> Path | None:
-    try:
-        return store()
-    except WorkspaceError as error:
-        st.error(plain(str(error)))
-        return None
+def _forget(key: str) -> None:
+    st.session_state[f"{key}:forget"] = True
 
 
 def _numbers(text: str, otherwise: tuple[float, ...]) -> tuple[float, ...]:

@@ -5,7 +5,7 @@ import streamlit as st
 from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
-from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import remember_feeds, remembered_feeds
 from graphdebug.ui.state import Choice
@@ -30,8 +30,9 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     what = st.segmented_control(
         "Tensors to record", list(_WHAT), format_func=_WHAT.__getitem__, default="picked", required=True, key="run:what"
     )
-    if what == "picked":
-        _pick(entry, choice)
+    with st.container():  # always there: the fields below must not be new ones when it empties
+        if what == "picked":
+            _pick(entry, choice)
     with st.expander("Inputs", icon=":material/input:", expanded=not state.result_id("run")):
         feeds = _feeds(entry)
     with st.expander("Backend", icon=":material/memory:"):
@@ -39,15 +40,16 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
         mode = st.radio(
             "How tensors are tapped", list(_MODES), captions=list(_MODES.values()), key="run:mode", horizontal=False
         )
-    tensors = {"picked": state.picked_tensors(), "outputs": (), "all": None}[what]
+    tensors = state.picked_tensors() if what == "picked" else ()
+    untapped = what != "all" and not tensors
     missing = missing_files(feeds)
     for name in missing:
         st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
     if what == "picked" and not tensors:
         st.caption("Nothing is picked: the model's outputs will be recorded.")
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
-        count = "all tensors" if tensors is None else plural(len(tensors), "tensor") if tensors else "outputs"
-        request = RunRequest(entry.location, spec, feeds, tensors, mode)
+        count = "outputs" if untapped else plural(len(tensors), "tensor") if tensors else "all tensors"
+        request = RunRequest(entry.location, spec, feeds, tensors or None, "plain" if untapped else mode)
         start_job("run", _JOB, request, entry, f"{count} of {entry.name} on {spec_title(spec)}")
 
 
@@ -103,7 +105,8 @@ def _feeds(entry: ModelEntry) -> FeedSpec:
     if not inputs:
         st.caption("This model takes no inputs.")
         return FeedSpec()
-    feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}")
+    usual = usual_feeds(entry.id, entry)
+    feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}", usual)
     remember_feeds(entry.id, feeds)
     return feeds
 

@@ -80,7 +80,9 @@ def test_distributions_and_ranges() -> None:
 @pytest.mark.parametrize(
     ("value", "feed", "named"),
     [
-        (tensor("x", kind="sequence"), InputFeed(), "sequence"),
+        (tensor("x", kind="map"), InputFeed(), "a map"),
+        (tensor("x", kind="sequence", shape=None), InputFeed(), "no declared shape"),
+        (tensor("x"), InputFeed(kind="none"), "none"),
         (tensor("x", kind="unknown"), InputFeed(), "no tensor"),
         (tensor("x", shape=None), InputFeed(), "no declared shape"),
         (tensor("x", dtype=""), InputFeed(), "element type"),
@@ -100,8 +102,25 @@ def test_what_cannot_be_fed_is_refused_by_name(value: ValueInfo, feed: InputFeed
     assert named in str(raised.value)
 
 
-def test_an_optional_input_is_left_empty() -> None:
-    assert make_feeds([tensor("x", kind="optional")], FeedSpec()) == {"x": None}
+def test_an_optional_is_empty_or_a_tensor() -> None:
+    value = tensor("x", kind="optional")
+    assert make_feeds([value], FeedSpec(), {"x": InputFeed("none")}) == {"x": None}
+    assert one(value, InputFeed("constant", value=2)).tolist() == [[2, 2, 2], [2, 2, 2]]
+
+
+def test_a_sequence_is_so_many_tensors() -> None:
+    made: Any = one(tensor("x", shape=("n", 2), kind="sequence"), InputFeed(length=3), dims={"n": 4})
+    assert [each.shape for each in made] == [(4, 2)] * 3
+    assert len({each.tobytes() for each in made}) == 3
+    assert make_feeds([tensor("x", kind="sequence")], FeedSpec(inputs={"x": InputFeed(length=0)})) == {"x": []}
+
+
+def test_an_optional_input_of_a_model_has_no_value_unless_asked_for(tmp_path: Path) -> None:
+    kind = helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [3]))
+    node = helper.make_node("OptionalHasElement", ["x"], ["has"])
+    inputs = [helper.make_value_info("x", kind)]
+    path = models.write(tmp_path / "m.onnx", [node], inputs, [models.value("has", TensorProto.BOOL, ())])
+    assert suggest(open_model(path)) == {"x": InputFeed("none")}
 
 
 def test_a_file_knows_its_symbolic_dimensions_better_than_a_form(tmp_path: Path) -> None:
@@ -174,6 +193,19 @@ def test_data_sets_of_protos_archives_and_folders(tmp_path: Path) -> None:
     assert np.array_equal(feeds["a"], a)
     assert feeds["z"].tolist() == ["x", "y"]
     assert feeds["new"].shape == (2, 3)
+
+
+def test_a_data_set_of_another_model_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", foo=np.zeros(2), bar=np.zeros(2))
+    (tmp_path / "empty").mkdir()
+    inputs = [tensor("a"), tensor("b")]
+    with pytest.raises(ValueError, match=r"d\.npz has the arrays 'foo', 'bar', but the model has the inputs 'a', 'b'"):
+        make_feeds(inputs, FeedSpec(dataset=str(tmp_path / "d.npz")))
+    with pytest.raises(ValueError, match=r"empty has neither input_0\.pb nor an array"):
+        make_feeds(inputs, FeedSpec(dataset=str(tmp_path / "empty")))
+    with ArrayWriter(tmp_path / "none.npz"):
+        pass  # what a run keeps whose inputs are no arrays
+    assert set(make_feeds(inputs, FeedSpec(dataset=str(tmp_path / "none.npz")))) == {"a", "b"}
 
 
 def test_an_input_set_by_hand_wins_over_the_data_set(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """The forms: what one sets is what the worker is asked; files are kept under their content."""
 
 import io
+import os
 import zipfile
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -78,22 +80,65 @@ def test_symbolic_dims_are_asked_once_and_defaults_left_out(workspace: Workspace
     assert missing_files(asked(app)) == ["pixels"]
 
 
-def test_a_sequence_is_only_fed_from_a_file(workspace: Workspace) -> None:
-    def sequence_app() -> None:
-        import streamlit as st
+def containers_app() -> None:
+    import msgspec
+    import streamlit as st
 
-        from graphdebug.model.records import ValueInfo, ValueType
-        from graphdebug.runtime.requests import FeedSpec
-        from graphdebug.ui import state
-        from graphdebug.ui.feeds_form import feeds_form, missing_files
+    from graphdebug.model.records import ValueInfo, ValueType
+    from graphdebug.runtime.requests import FeedSpec, InputFeed
+    from graphdebug.ui import state
+    from graphdebug.ui.feeds_form import feeds_form
 
-        inputs = [ValueInfo("parts", ValueType("float", (3,), "sequence"))]
-        st.session_state["missing"] = missing_files(feeds_form(state.workspace(), inputs, FeedSpec(), "feeds"))
+    inputs = [
+        ValueInfo("parts", ValueType("float", (3,), "sequence")),
+        ValueInfo("maybe", ValueType("int64", (3,), "optional")),
+        ValueInfo("formless", ValueType("float", None)),
+        ValueInfo("ids", ValueType("int64", (3,))),
+    ]
+    usual = {"maybe": InputFeed("none"), "ids": InputFeed(low=0.0, high=7.0)}
+    asked = feeds_form(state.workspace(), inputs, FeedSpec(), "feeds", usual)
+    st.session_state["asked"] = msgspec.json.encode(asked).decode()
 
-    app = AppTest.from_function(sequence_app, default_timeout=30).run()
-    assert not app.exception
-    assert app.selectbox[0].options == ["File"]
-    assert app.session_state["missing"] == ["parts"]
+
+def test_what_is_usual_is_where_the_form_starts_and_is_not_said_again(workspace: Workspace) -> None:
+    app = AppTest.from_function(containers_app, default_timeout=30).run()
+    assert asked(app) == FeedSpec(inputs={"formless": InputFeed("file")})  # nothing says what to make up
+    assert missing_files(asked(app)) == ["formless"]
+    assert app.number_input(key="feeds:input:ids:random:normal:Below").value == 7
+    assert "Image" not in app.selectbox(key="feeds:input:ids:kind").options
+    app.selectbox(key="feeds:input:maybe:kind").select("random").run()
+    app.number_input(key="feeds:input:parts:length").set_value(5).run()
+    assert asked(app).inputs["maybe"] == InputFeed()
+    assert asked(app).inputs["parts"] == InputFeed(length=5)
+
+
+def data_set_app(dataset: str) -> None:
+    import msgspec
+    import streamlit as st
+
+    from graphdebug.model.records import ValueInfo, ValueType
+    from graphdebug.runtime.requests import FeedSpec, InputFeed
+    from graphdebug.ui import state
+    from graphdebug.ui.feeds_form import feeds_form
+
+    inputs = [ValueInfo(name, ValueType("float", (3,))) for name in "ab"]
+    start = FeedSpec(dataset=dataset, inputs=dict.fromkeys("ab", InputFeed("ramp")))
+    asked = feeds_form(state.workspace(), inputs, start, "feeds")
+    st.session_state["asked"] = msgspec.json.encode(asked).decode()
+
+
+def test_a_data_set_comes_before_what_was_set_by_hand(workspace: Workspace, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", a=np.zeros(3, np.float32))
+    app = AppTest.from_function(data_set_app, args=(str(tmp_path / "d.npz"),), default_timeout=30).run()
+    assert asked(app) == FeedSpec(dataset=str(tmp_path / "d.npz"), inputs={"b": InputFeed("ramp")})
+    app.button(key="feeds:dataset:stop").click().run()
+    assert asked(app) == FeedSpec(inputs=dict.fromkeys("ab", InputFeed("ramp")))
+
+
+def test_a_data_set_of_another_model_is_said_at_once(workspace: Workspace, tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", c=np.zeros(3, np.float32))
+    app = AppTest.from_function(data_set_app, args=(str(tmp_path / "d.npz"),), default_timeout=30).run()
+    assert "but the model has the inputs" in app.error[0].value
 
 
 def backend_app(start: str) -> None:
@@ -134,6 +179,13 @@ def test_a_file_is_kept_once_under_its_content(workspace: Workspace) -> None:
     assert keep(workspace, Upload("x.npy", b"123")) == first
     assert keep(workspace, Upload("x.npy", b"124")) != first
     assert first.read_bytes() == b"123"
+    os.utime(first.parent, (0, 0))
+    assert keep(workspace, Upload("x.npy", b"123")) == first
+    keep(workspace, Upload("x.npy", b"125"))  # something new: what was not used for a day is cleared away
+    assert first.exists()
+    os.utime(first.parent, (0, 0))
+    keep(workspace, Upload("x.npy", b"126"))
+    assert not first.exists()
     with pytest.raises(WorkspaceError):
         keep(workspace, Upload("../x.npy", b"123"))
 
