@@ -19,6 +19,7 @@ usage = state.workspace().usage()
 with st.container(horizontal=True):
     st.metric("Models in the workspace", size(usage.models), border=True)
     st.metric("Runs and comparisons", size(usage.jobs), border=True)
+    st.metric("Uploaded inputs", size(usage.feeds), border=True)
     st.metric("Free on its disk", size(usage.free), border=True)
 st.caption("The workspace is at")
 st.code(str(usage.root), language=None)

@@ -1,5 +1,6 @@
 """Results of finished jobs as pages use them: read once, kept for a while. And what was fed last."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,12 +49,24 @@ def compare_request(job: JobEntry) -> CompareRequest | None:
 
 
 def remembered_feeds(model_id: str) -> FeedSpec:
-    """Return what the model was fed last: in this session, else in its newest run or comparison."""
+    """Return what the model was fed last: in this session, else in its newest run or comparison.
+
+    Files that were deleted meanwhile are left out.
+    """
     known: dict[str, FeedSpec] = st.session_state.setdefault(_FEEDS, {})
     if model_id not in known:
         asked = (_asked(job) for job in state.workspace().jobs(("run", "compare"), model_id))
         known[model_id] = next((request.feeds for request in asked if request is not None), FeedSpec())
-    return known[model_id]
+    return _with_files_that_are_there(known[model_id])
+
+
+def _with_files_that_are_there(feeds: FeedSpec) -> FeedSpec:
+    inputs = {
+        name: replace(feed, path="") if feed.path and not Path(feed.path).exists() else feed
+        for name, feed in feeds.inputs.items()
+    }
+    dataset = feeds.dataset if feeds.dataset and Path(feeds.dataset).exists() else ""
+    return replace(feeds, inputs=inputs, dataset=dataset)
 
 
 def remember_feeds(model_id: str, feeds: FeedSpec) -> None:

@@ -79,10 +79,11 @@ class JobEntry:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Bytes the workspace takes and bytes its disk has left."""
+    """Bytes the workspace takes, for models, jobs and uploaded feeds, and bytes its disk has left."""
 
     root: Path
     models: int
     jobs: int
+    feeds: int
     free: int
     by_kind: dict[str, int] = field(default_factory=dict)

@@ -5,6 +5,7 @@ Rows live in SQLite, files in folders beside it::
     workspace.sqlite3
     models/<id>/   skeleton.onnx, types.json, files/… (uploads only)
     jobs/<id>/     result.json and what the job wrote
+    feeds/<digest>/  uploaded inputs, which belong to the runs and comparisons that name them
     quarantine/    uploads that are not models yet
 """
 
@@ -25,7 +26,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from graphdebug.model.records import ModelLocation, ModelRecord
 from graphdebug.runtime.events import Failure
-from graphdebug.workspace import schema
+from graphdebug.workspace import feeds, schema
 from graphdebug.workspace.disk import empty, remove, saying_what_is_wrong, size_of
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
 
@@ -47,7 +48,7 @@ class Workspace:
         """Open the workspace at ``root``, made when it is not there."""
         self.root = root
         with saying_what_is_wrong(f"Opening the workspace at {root}"):
-            for folder in ("models", "jobs", "quarantine"):
+            for folder in ("models", "jobs", "feeds", "quarantine"):
                 (root / folder).mkdir(parents=True, exist_ok=True)
             self._engine = schema.connect(root / "workspace.sqlite3")
         self._writing = self._engine.execution_options(writing=True)
@@ -115,11 +116,13 @@ class Workspace:
             return self._touch(connection, model_id)
 
     def delete_model(self, model_id: str) -> None:
-        """Delete a model with its runs and comparisons, rows and files. Files opened in place stay."""
+        """Delete a model with its runs and comparisons, rows, files and feeds. Files opened in place stay."""
         with saying_what_is_wrong("Deleting a model"), self._writing.begin() as connection:
-            belonging = connection.execute(select(schema.jobs.c.id).where(schema.jobs.c.model_id == model_id)).scalars()
-            folders = [self.job_folder(job_id) for job_id in belonging]
+            jobs = select(schema.jobs.c.id, schema.jobs.c.request).where(schema.jobs.c.model_id == model_id)
+            belonging = connection.execute(jobs).all()
+            folders = [self.job_folder(job.id) for job in belonging]
             connection.execute(delete(schema.models).where(schema.models.c.id == model_id))
+            feeds.forget(connection, self.feeds, feeds.named(*(job.request for job in belonging)))
         for folder in (*folders, self.root / "models" / model_id):
             remove(folder)
 
@@ -213,9 +216,12 @@ class Workspace:
         return len(dead)
 
     def delete_job(self, job_id: str) -> None:
-        """Delete a job, its row and its folder."""
+        """Delete a job, its row, its folder and the uploaded feeds that no other job names."""
         with saying_what_is_wrong("Deleting a job"), self._writing.begin() as connection:
-            connection.execute(delete(schema.jobs).where(schema.jobs.c.id == job_id))
+            mine = schema.jobs.c.id == job_id
+            requests = connection.execute(select(schema.jobs.c.request).where(mine)).scalars().all()
+            connection.execute(delete(schema.jobs).where(mine))
+            feeds.forget(connection, self.feeds, feeds.named(*requests))
         remove(self.job_folder(job_id))
 
     def job_folder(self, job_id: str) -> Path:
@@ -231,13 +237,24 @@ class Workspace:
             folder.mkdir()
         return folder
 
+    @property
+    def feeds(self) -> Path:
+        """The folder of uploaded feeds: below it a folder each, named after the content's digest."""
+        return self.root / "feeds"
+
+    def forget_unused_feeds(self) -> None:
+        """Delete uploaded feeds that no job names and that no form used for a day."""
+        with saying_what_is_wrong("Deleting old feeds"), self._writing.begin() as connection:
+            feeds.forget(connection, self.feeds, feeds.old(self.feeds))
+
     def usage(self) -> Usage:
         """Return what the workspace takes."""
         with self._engine.begin() as connection:
             stored = connection.execute(select(func.coalesce(func.sum(schema.models.c.bytes), 0))).scalar_one()
             kinds = connection.execute(select(schema.jobs.c.kind, func.sum(schema.jobs.c.bytes)).group_by("kind")).all()
         by_kind = {kind: int(total or 0) for kind, total in kinds}
-        return Usage(self.root, int(stored), sum(by_kind.values()), shutil.disk_usage(self.root).free, by_kind)
+        free = shutil.disk_usage(self.root).free
+        return Usage(self.root, int(stored), sum(by_kind.values()), size_of(self.feeds), free, by_kind)
 
     def recover(self) -> int:
         """Clear up after servers that died: their running jobs become failed, leftovers go. Returns how many jobs.
@@ -260,6 +277,7 @@ class Workspace:
         for folder in (self.root / "quarantine").iterdir():
             if not _alive(folder.name.rpartition("-")[0]):
                 remove(folder)
+        self.forget_unused_feeds()
         return lost
 
     # Rows

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -130,7 +131,40 @@ def test_usage_counts_models_and_results(workspace: Workspace, tmp_path: Path) -
     (job.folder / "tensors.npz").write_bytes(b"x" * 1000)
     workspace.update_job(job.id, state=JobState.DONE)
     usage = workspace.usage()
-    assert (usage.models, usage.jobs, usage.by_kind) == (112, 1000, {"run": 1000})
+    assert (usage.models, usage.jobs, usage.by_kind, usage.feeds) == (112, 1000, {"run": 1000}, 0)
+    uploaded(workspace, "a" * 16)
+    assert workspace.usage().feeds == 10
+
+
+def uploaded(workspace: Workspace, digest: str, days_ago: float = 0) -> Path:
+    """Put feeds of 10 bytes into the workspace that were used so many days ago."""
+    folder = workspace.feeds / digest
+    folder.mkdir()
+    (folder / "x.npy").write_bytes(b"0123456789")
+    used = time.time() - days_ago * 86400
+    os.utime(folder, (used, used))
+    return folder
+
+
+def test_uploaded_feeds_go_with_the_last_job_that_names_them(workspace: Workspace, tmp_path: Path) -> None:
+    add(workspace, tmp_path)
+    shared, own, data_set = (uploaded(workspace, letter * 16) for letter in "abc")
+    first = workspace.add_job("run", "c", OpenRequest(f"{shared}/x.npy {data_set}"), model_id="abc")
+    workspace.add_job("run", "c", OpenRequest(f"{shared}/x.npy {own}/x.npy"), model_id="abc")
+    workspace.delete_job(first.id)
+    assert shared.exists() and own.exists() and not data_set.exists()
+    fresh = uploaded(workspace, "d" * 16)
+    workspace.delete_model("abc")
+    assert not shared.exists() and not own.exists() and fresh.exists()
+
+
+def test_feeds_that_no_job_names_go_after_a_day(workspace: Workspace) -> None:
+    fresh, unused, used = (
+        uploaded(workspace, digest * 16, days) for digest, days in (("a", 0.9), ("b", 1.1), ("c", 100))
+    )
+    workspace.add_job("run", "c", OpenRequest(f"{used}/x.npy"))
+    workspace.recover()
+    assert fresh.exists() and used.exists() and not unused.exists()
 
 
 def test_recovery_fails_jobs_of_dead_servers_only(workspace: Workspace, tmp_path: Path) -> None:
