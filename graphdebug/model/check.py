@@ -5,10 +5,12 @@ Our own rules come first and always finish; onnx's checker, which stops at its f
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import onnx
 import onnx.checker
 
+from graphdebug.model.checks.declarations import declaration_findings, signature_findings
 from graphdebug.model.checks.graphs import graph_findings, listed
 from graphdebug.model.checks.operators import function_findings, operator_findings, version_findings
 from graphdebug.model.checks.tensors import tensor_findings
@@ -22,8 +24,10 @@ from graphdebug.model.weightless import weightless
 KEPT_PER_CODE = 8
 """More findings of a kind than this are counted, not listed."""
 
-_TOLERATED = re.compile(r"Field 'shape' of 'type' is required but missing")
-"""What the checker refuses and engines accept."""
+_NAMED = re.compile(r"(?:tensor name: |value_info name: |Sparse tensor \()([^)]+)\)")
+"""The name of a value in a message of the checker."""
+_LACKS = re.compile(r"Field '(\w+)' of '(\w+)' is required (?:but missing|to be non-empty)")
+_NOUNS = {"attr": "attribute", "value_info": "value", "init": "initializer"}
 
 
 def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -> tuple[Finding, ...]:
@@ -32,7 +36,8 @@ def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -
     ``types`` are inferred types (what they lack is reported when there are any at all), ``complaints`` what inference
     objected to. Linear in the size of the model; never raises for what is in the file; reads no large values.
     """
-    found = [*version_findings(model.proto), *function_findings(model), *tensor_findings(model)]
+    found = [*version_findings(model.proto), *declaration_findings(model.proto), *signature_findings(model)]
+    found += [*function_findings(model), *tensor_findings(model)]
     for path in model.graphs:
         index = model.graphs[path]
         found += graph_findings(model.graphs, path)
@@ -85,19 +90,53 @@ def _checker(model: Model, found: Iterable[Finding]) -> Iterator[Finding]:
     except Exception as error:  # ValidationError and others from the C++ side, all with a sentence
         node, message = bare.place(model, str(error))
         problem, _, context = message.partition("==> Context:")
-        codes = {finding.code for finding in found if finding.severity is Severity.ERROR}
-        same_place = (
-            any(finding.node == node.index and finding.graph == node.graph for finding in found) if node else False
-        )
-        if same_place or (codes and node is None and _said_already(problem, codes)):
+        place: dict[str, Any]
+        if node:
+            place = {"graph": node.graph, "node": node.index}
+            said = any((finding.graph, finding.node) == (node.graph, node.index) for finding in found)
+        else:
+            place = _place_of_value(model, problem)
+            said = _said_already(problem, {each.code for each in found if each.severity is not Severity.INFO})
+        if said:
             return
-        severity = Severity.WARNING if _TOLERATED.search(problem) else Severity.ERROR
-        where = f" (in {shown(context.strip())})" if context.strip() and node is None else ""
-        sentence = f"The ONNX checker objects: {_sentence(problem)}{where}"
-        yield Finding(severity, "onnx-checker", sentence, *((node.graph, node.index) if node else ()))
+        where = f" (in {shown(context.strip())})" if context.strip() and not node else ""
+        plain = _LACKS.sub(lambda field: f"some {_NOUNS.get(field[2], field[2])} has no {field[1]}", problem)
+        sentence = f"The ONNX checker objects: {_sentence(plain)}{where}"
+        yield Finding(Severity.ERROR, "onnx-checker", sentence, **place)
+
+
+def _place_of_value(model: Model, problem: str) -> dict[str, Any]:
+    """Return where the value that a message names is, as fields of a finding; nothing when it names none we know."""
+    named = _NAMED.search(problem)
+    if not named:
+        return {}
+    name = named[1]
+    for path in model.graphs:
+        index = model.graphs[path]
+        if index.defines(name):
+            return {"graph": path, "node": index.producer.get(name), "tensor": name}
+        for values, sparse in index.sparse.items():
+            if sparse.indices.name == name:
+                return {"graph": path, "tensor": values}
+    return {}
 
 
 _SAME = {
+    "of 'value_info' is required": {"nameless-value", "untyped-value"},
+    "of 'type' is required": {"untyped-value", "shapeless-value"},
+    "Unrecognized type value case": {"untyped-value"},
+    "'name' of 'graph'": {"nameless-graph"},
+    "'name' of 'init'": {"nameless-value"},
+    "must have a non-empty name": {"nameless-value"},
+    "not in graph input": {"initializer-no-input"},
+    "metadata_props": {"duplicate-metadata"},
+    "of 'function' is required": {"nameless-function"},
+    "multiple local functions": {"duplicate-function"},
+    "duplicate attributes": {"duplicate-attribute"},
+    "'data_type' of 'tensor'": {"bad-tensor"},
+    "one and only one value field": {"bad-tensor"},
+    "should not have data field": {"bad-tensor"},
+    "No Opset registered": {"domain-not-imported"},
     "single static assignment": {"duplicate-name"},
     "topologically sorted": {"graph-cycle", "dangling-input", "nodes-out-of-order"},
     "function references": {"function-recursion"},

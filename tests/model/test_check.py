@@ -310,9 +310,12 @@ def test_the_checkers_word_is_kept_with_its_place(opened: Opened) -> None:
     odd = relu("x", "y")
     odd.attribute.add(type=onnx.AttributeProto.INT, i=1)
     assert [entry.node for entry in check(opened([odd], [X], [Y])) if entry.severity is ERROR] == [0]
-    untyped = onnx.ValueInfoProto(name="y")
-    found = only(check(opened(SOUND, [X], [untyped])), "onnx-checker")
-    assert "\n" not in found.message and "#" not in found.message
+    branch = helper.make_graph([relu("x", "t")], "", [], [floats("t", 2, 3)])
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    condition = helper.make_tensor_value_info("c", onnx.TensorProto.BOOL, [])
+    found = only(check(opened([node], [X, condition], [Y])), "onnx-checker")
+    assert (found.graph, found.node) == ("", 0)
+    assert found.message == "The ONNX checker objects: some graph has no name."
 
 
 def test_thousands_of_a_kind_are_counted_and_errors_come_first(opened: Opened) -> None:

@@ -14,6 +14,15 @@ from graphdebug.model.value_types import dtype_name, element_bits, shown, stored
 from graphdebug.model.walk import StoredTensor, stored_tensors
 
 _LARGEST = (1 << 63) - 1
+_FIELDS = (
+    "raw_data",
+    "float_data",
+    "int32_data",
+    "int64_data",
+    "double_data",
+    "uint64_data",
+    "string_data",
+)
 _SHARED_TOO_OFTEN = 4
 _SHARED_BYTES = 64 << 20
 
@@ -36,6 +45,9 @@ def _dimensions(tensor: onnx.TensorProto) -> tuple[str, str] | None:
     if not dtype_name(tensor.data_type):
         return "bad-tensor", f"{_whose(tensor)} has element type {tensor.data_type}, which ONNX does not know."
     dims = list(tensor.dims)
+    fields = [name for name in _FIELDS if len(getattr(tensor, name))] + ["external data"] * is_external(tensor)
+    if len(fields) > 1:
+        return "bad-tensor", f"{_whose(tensor)} holds values in more than one way: {', '.join(fields)}."
     if any(dim < 0 for dim in dims):
         return "negative-dimension", f"{_whose(tensor)} has a negative dimension: {_short(dims)}."
     if math.prod(dim or 1 for dim in dims) > _LARGEST or (stored_bytes(tensor) or 0) > _LARGEST:
