@@ -1,32 +1,31 @@
 """Runs a comparison: both sides on the same feeds, rows as they come, memory under a budget.
 
-An engine that gives every tensor as an output holds all of them until its run ends, whatever is fetched. So one side is
-asked for everything at once, which tells the sizes too. Where both sides' tensors fit the budget, that was all: its
-session is closed before the other side's is made. Where they do not, only the first chunk is kept, and the other chunks
-are fetched from both sides one after the other.
-
-Tensors are judged in one thread: two of them, each calling NumPy for some microseconds at a time, take longer for
-handing the interpreter to each other (measured; see benchmarks/README.md).
+Where both sides' tensors fit the budget, each side runs once and its session is closed before the other one runs. Where
+they do not, chunk after chunk is fetched from both; their sessions go through the model in slices then (see
+`runtime.bounded`). What was fetched is judged on all cores.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from graphdebug.compare.chunks import chunks, value_bytes
 from graphdebug.compare.judge import judge, unjudged
 from graphdebug.compare.observer import observe
-from graphdebug.compare.pairing import pair_tensors
+from graphdebug.compare.pairing import Pair, pair_tensors
+from graphdebug.compare.parallel import judge_all
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Row
 from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
 from graphdebug.runtime.backend import BackendError, Mode, Session, Value
 from graphdebug.runtime.events import Progress
+from graphdebug.runtime.sizes import Sizes
+from graphdebug.runtime.values import bytes_of
 
 ROWS_FILE = "rows.jsonl"
 """In the job's folder: one row as JSON a line, in the order in which they were compared."""
@@ -94,70 +93,74 @@ class _Comparison:
 
     def rows(self) -> Iterator[Row]:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
-        lead, other = self.sides if self.sides[0].runs else self.sides[::-1]
-        held: dict[str, Value] = {}
         self.progress(None, "running without taps")
         with ThreadPoolExecutor(max_workers=2) as pool:  # making a session takes one core
             plain = list(pool.map(self._run_plain, self.sides))
-        self._open(lead)
-        if lead.runs:
-            held = self._fetch(lead, self.sessions[lead.name].tensors)
-        sizes = {name: value_bytes(value) for name, value in held.items()}
-        at_once = lead.runs and 2 * sum(sizes.values()) <= self.request.budget
-        if at_once:
-            self.sessions[lead.name].close()
-        self._open(other)
-        reference, candidate = (self.sessions[side.name] for side in self.sides)
-        outputs = {*reference.outputs, *candidate.outputs}
+            self.progress(None, "preparing both sides")
+            made = list(pool.map(self._prepare, self.sides))
+        for side, session in zip(self.sides, made, strict=True):
+            self.sessions[side.name] = self.stack.enter_context(closing(session))
         index = self.sides[0].index or self.sides[1].index
+        reference, candidate = made
         pairs = pair_tensors(reference, candidate, index, self.request.tensors)
         self.total = max(1, len(pairs))
-        for pair in pairs:
-            if pair.reason:
-                yield unjudged(pair, pair.reason, pair.name in outputs)
+        outputs = {*reference.outputs, *candidate.outputs}
+        yield from (unjudged(pair, pair.reason, pair.name in outputs) for pair in pairs if pair.reason)
         waiting = {pair.name: pair for pair in pairs if not pair.reason}
-        for names in self._chunks(list(waiting), sizes):
-            values = {lead.name: {name: held.pop(name) for name in names if name in held}}
-            held.clear()  # in the first chunk: what the others will fetch again
-            if len(values[lead.name]) < len(names):
-                values[lead.name] = self._fetch(lead, names)
-            values[other.name] = self._fetch(other, names)
-            if at_once:
-                self.sessions[other.name].close()
-            for name in names:  # tensors are dropped as they are judged
-                a, b = (values[side.name].pop(name) for side in self.sides)
-                yield judge(waiting[name], a, b, self.request.tolerances, name in outputs)
-                del a, b
+        chunks = self._chunks(list(waiting))
+        for number, names in enumerate(chunks):
+            last = number == len(chunks) - 1
+            fetched = [self._fetch(side, names, last) for side in self.sides]
+            yield from judge_all(*self._calls([waiting[name] for name in names], fetched, outputs))
+            del fetched  # before the next chunk comes
         for side, alone in zip(self.sides, plain, strict=True):
-            self.effects += self._observe(side, alone)
+            self.effects += _observe(side, alone)
 
     def environments(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what really ran on the reference's and on the candidate's side."""
         described = [{"spec": str(side.backend.spec), **self.sessions[side.name].environment} for side in self.sides]
         return described[0], described[1]
 
-    def _open(self, side: OpenSide) -> None:
+    def _prepare(self, side: OpenSide) -> Session:
         """Make the session with the side's tensors exposed."""
-        self.progress(None, f"preparing the {side.name}")
-        tapped = side.prepare(Mode(self.request.mode), self.request.tensors)
-        self.sessions[side.name] = self.stack.enter_context(closing(tapped))
+        return side.prepare(Mode(self.request.mode), self.request.tensors, self.request.budget // 2)
 
-    def _chunks(self, names: Sequence[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
-        if sizes:
-            return chunks(names, sizes, self.request.budget // 2)
-        return (list(names[start : start + _RECORDED_AT_ONCE]) for start in range(0, len(names), _RECORDED_AT_ONCE))
+    def _chunks(self, names: Sequence[str]) -> list[Sequence[str]]:
+        """Cut ``names`` into chunks to fetch; one, maybe an empty one, where both sides fit the budget."""
+        if not any(side.runs for side in self.sides):
+            starts = range(0, max(1, len(names)), _RECORDED_AT_ONCE)
+            return [names[start : start + _RECORDED_AT_ONCE] for start in starts]
+        budget = self.request.budget // 2
+        sizes = [
+            Sizes.inferred(side.model, self.sessions[side.name], self.feeds, budget)
+            for side in self.sides
+            if side.model is not None and side.runs
+        ]
+        largest = max(sizes, key=Sizes.total)
+        return [names] if largest.total() <= budget else list(largest.chunks(names, budget // 2))
 
-    def _fetch(self, side: OpenSide, names: Sequence[str]) -> dict[str, Value]:
-        """Fetch tensors from one side, and the first time its outputs too, for the observer effect."""
+    def _fetch(self, side: OpenSide, names: Sequence[str], last: bool) -> dict[str, Value]:
+        """Fetch tensors from one side; the ``last`` time what is missing of its outputs, too, and close its session."""
         self.progress(None, f"running the {side.name}")
         session = self.sessions[side.name]
-        more = [name for name in session.outputs if side.runs and name not in side.tapped and name not in set(names)]
+        wanted = {*names, *side.tapped}
+        more = [name for name in session.outputs if last and side.runs and name not in wanted]
         values = session.infer(self.feeds, [*names, *more])
         if side.runs:
             side.tapped.update((name, values[name]) for name in session.outputs if name in values)
-        for name in more:
-            del values[name]
+        if last:
+            session.close()
         return values
+
+    def _calls(
+        self, pairs: Sequence[Pair], values: Sequence[Mapping[str, Value]], outputs: Collection[str]
+    ) -> tuple[list[Callable[[], Row]], list[int]]:
+        """Return what judges each pair, and the bytes to look at for it."""
+        both = [(pair, values[0][pair.name], values[1][pair.name]) for pair in pairs]
+        calls: list[Callable[[], Row]] = [
+            partial(judge, pair, a, b, self.request.tolerances, pair.name in outputs) for pair, a, b in both
+        ]
+        return calls, [bytes_of(a) + bytes_of(b) for _, a, b in both]
 
     def _run_plain(self, side: OpenSide) -> dict[str, Value] | BackendError:
         """Run a side as anyone would, without taps, and return its outputs; none of recorded tensors."""
@@ -169,12 +172,11 @@ class _Comparison:
         except BackendError as error:
             return error
 
-    def _observe(self, side: OpenSide, plain: dict[str, Value] | BackendError) -> list[ObserverEffect]:
-        """Compare a side's outputs without taps with those of its tapped run."""
-        if side.runs and not side.tapped:
-            self._fetch(side, ())  # there was nothing to compare
-        if isinstance(plain, BackendError):
-            note = f"the run without taps failed: {plain}"
-            return [ObserverEffect(side.name, name, identical=False, note=note) for name in side.tapped]
-        both = [name for name in plain if name in side.tapped]
-        return [observe(side.name, name, plain[name], side.tapped[name]) for name in both]
+
+def _observe(side: OpenSide, plain: dict[str, Value] | BackendError) -> list[ObserverEffect]:
+    """Compare a side's outputs without taps with those of its tapped run."""
+    if isinstance(plain, BackendError):
+        note = f"the run without taps failed: {plain}"
+        return [ObserverEffect(side.name, name, identical=False, note=note) for name in side.tapped]
+    both = [name for name in plain if name in side.tapped]
+    return [observe(side.name, name, plain[name], side.tapped[name]) for name in both]

@@ -9,6 +9,7 @@ from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Backend, Mode, Session, Value
+from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.feeds import check_dims, dim_name, make_feeds, suggest
 from graphdebug.runtime.file_backend import FileBackend
 from graphdebug.runtime.registry import backend
@@ -42,12 +43,15 @@ class OpenSide:
         """The main graph."""
         return None if self.model is None else self.model.graphs[MAIN_GRAPH]
 
-    def prepare(self, mode: Mode, chosen: Sequence[str] | None = None) -> Session:
-        """Make the side's session; of the ``chosen`` tensors those that its model has are exposed."""
+    def prepare(self, mode: Mode, chosen: Sequence[str] | None = None, budget: int = 0) -> Session:
+        """Make the side's session; of the ``chosen`` tensors those that its model has are exposed.
+
+        ``budget`` bounds the bytes of exposed tensors that a run holds at once.
+        """
         if self.model is None:
             return FileBackend(self.backend.spec).prepare(None, mode, chosen)
         taps = None if chosen is None else sorted(set(chosen).intersection(tappable(self.model)))
-        return self.backend.prepare(self.model, mode, taps)
+        return prepare_bounded(self.backend, self.model, mode, taps, budget)
 
 
 def open_sides(request: CompareRequest) -> tuple[OpenSide, OpenSide]:

@@ -69,20 +69,18 @@ class BoundedSession:
         self._walk = None
         if self._whole is None and self._mode is not Mode.ISOLATED:
             return
-        sizes = Sizes(self._model, self, feeds)
-        if self._mode is Mode.PLAIN or sum(map(sizes.of, self.tensors)) <= self._budget:
+        sizes = Sizes.inferred(self._model, self, feeds, self._budget)
+        if self._mode is Mode.PLAIN or sizes.total() <= self._budget:
             return
-        if any(sizes.known(name) is None for name in self.tensors):
-            self._model = self._model.with_types(infer_types(self._model))
-            sizes = Sizes(self._model, self, feeds)
-            if sum(map(sizes.of, self.tensors)) <= self._budget:
-                return
         if self._whole is not None:
             self._whole.close()
             self._whole = None
         held = f"at most about {self._budget >> 20} MiB"
         self.environment = {**self.environment, "exposed tensors held at once": held}
         if self._mode is Mode.ISOLATED:
+            known = {**self.types, **self._model.types[MAIN_GRAPH]}
+            if any(name not in known for name in self.tensors):  # without a type nothing can be carried
+                self._model = self._model.with_types(infer_types(self._model))
             self._walk = _Walk(self._runner, self._model, self, feeds, sizes, self._budget)
 
 

@@ -7,45 +7,54 @@ import numpy as np
 from graphdebug.model.document import Model
 from graphdebug.model.records import ValueType
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.shapes import infer_types
 from graphdebug.runtime.backend import Session, Value
 from graphdebug.runtime.feeds import dim_name
 from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.values import bytes_of, static_bytes
 
 _FIRST_GUESS = 1 << 20
-"""Bytes assumed of a tensor of unknown shape, until some were measured."""
+"""Bytes assumed of a tensor of unknown shape where no other is known, either."""
 
 
 class Sizes:
-    """Bytes of tensors: as measured, by their types, else twice the mean of those that had to be measured so far."""
+    """Bytes of a session's tensors: by their types, as measured, else twice the mean of those that are known."""
 
     def __init__(self, model: Model | None, session: Session, feeds: Mapping[str, Value]) -> None:
         """Look at the engine's own types, which are there without inference, then at the model's."""
         declared: Mapping[str, ValueType] = {} if model is None else model.types[MAIN_GRAPH]
-        self._types = (session.types, declared)
-        self._dims = {} if model is None else _fed_dims(model, feeds)
-        self._measured: dict[str, int] = {}
-        self._total = 0
+        dims = {} if model is None else _fed_dims(model, feeds)
+        self._known: dict[str, int] = {}
+        for name in session.tensors:
+            found = (static_bytes(types.get(name), dims) for types in (session.types, declared))
+            size = next((size for size in found if size is not None), None)
+            if size is not None:
+                self._known[name] = size
+        self._total = sum(self._known.values())
+        self._names = session.tensors
+
+    @classmethod
+    def inferred(cls, model: Model, session: Session, feeds: Mapping[str, Value], budget: float) -> "Sizes":
+        """Return the sizes; infer the model's types for them where guesses may be why they exceed ``budget``."""
+        sizes = cls(model, session, feeds)
+        if sizes.total() > budget and len(sizes._known) < len(session.tensors):
+            return cls(model.with_types(infer_types(model)), session, feeds)
+        return sizes
 
     def of(self, name: str) -> float:
         """Return the bytes of a tensor, guessed where nothing says."""
-        known = self.known(name)
-        if known is not None:
-            return known
-        return 2 * self._total / len(self._measured) if self._measured else _FIRST_GUESS
+        guess = 2 * self._total / len(self._known) if self._known else _FIRST_GUESS
+        return self._known.get(name, guess)
 
-    def known(self, name: str) -> int | None:
-        """Return the bytes of a tensor that was measured, or whose type and the feeds tell; else None."""
-        if name in self._measured:
-            return self._measured[name]
-        found = (static_bytes(types.get(name), self._dims) for types in self._types)
-        return next((size for size in found if size is not None), None)
+    def total(self) -> float:
+        """Return the bytes of all tensors of the session."""
+        return sum(map(self.of, self._names))
 
     def learn(self, name: str, value: Value) -> None:
         """Note how large a tensor was, if nothing had told before."""
-        if self.known(name) is None:
-            self._measured[name] = bytes_of(value)
-            self._total += self._measured[name]
+        if name not in self._known:
+            self._known[name] = bytes_of(value)
+            self._total += self._known[name]
 
     def chunks(self, names: Sequence[str], budget: float) -> Iterator[Sequence[str]]:
         """Cut ``names`` into runs of at most ``budget`` bytes; a tensor that is larger stands alone.
