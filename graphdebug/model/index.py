@@ -101,7 +101,7 @@ def index_graph(path: str, title: str, proto: Graph, functions: Mapping[tuple[st
     children: dict[int, list[tuple[str, str]]] = {}
     subgraphs: dict[str, onnx.GraphProto] = {}
     for position, node in enumerate(nodes):
-        names.append(node.name or f"{node.op_type}_{position}")
+        names.append(display_name(node, position))
         for slot, name in enumerate(node.input):
             if name:
                 consumers.setdefault(name, []).append((position, slot))
@@ -201,6 +201,11 @@ class Graphs(Mapping[str, GraphIndex]):
         graph = above.subgraphs[path]
         node, _, attribute = step.partition(".")
         return index_graph(path, f"{above.names[int(node)]} · {attribute}", graph, self.functions)
+
+
+def display_name(node: onnx.NodeProto, position: int) -> str:
+    """Return what a node is called: its own name, or ``Conv_17`` for an unnamed one at ``position`` of its graph."""
+    return node.name or f"{node.op_type}_{position}"
 
 
 def function_key(domain: str, name: str, overload: str) -> tuple[str, str, str]:

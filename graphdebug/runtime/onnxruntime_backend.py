@@ -20,7 +20,7 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
 from graphdebug.runtime.onnxruntime_options import CPU, Configuration, configuration, missing_provider, sentence
 from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, is_readable, to_feed, type_of_argument
-from graphdebug.runtime.taps import chosen, expose, model_inputs
+from graphdebug.runtime.taps import chosen, expose, model_inputs, named
 
 _OPTIMIZED, _WEIGHTS = "optimized.onnx", "weights.bin"
 _KEPT_INLINE = 1024
@@ -62,7 +62,9 @@ class OnnxRuntimeBackend:
             return _deployed(model, wanted, chosen(model, taps))
         outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
         names = chosen(model, taps) if mode is Mode.ISOLATED else outputs
-        proto = expose(model.proto, names) if mode is Mode.ISOLATED else model.proto
+        proto = named(model.proto)
+        if mode is Mode.ISOLATED:
+            proto = expose(proto, names)
         options = wanted.session_options(wanted.level)
         session = _create(_serialize(proto), wanted, options, model.path.parent)
         return OnnxRuntimeSession(session, model, names, {}, _environment(session, model, wanted, mode))
@@ -152,7 +154,7 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
         minimum = "session.optimized_model_external_initializers_min_size_in_bytes"
         options.add_session_config_entry(minimum, str(_KEPT_INLINE))
-        _create(_serialize(model.proto), wanted, options, model.path.parent)
+        _create(_serialize(named(model.proto)), wanted, options, model.path.parent)
         optimized = onnx.load(folder / _OPTIMIZED, load_external_data=False)
         computed = {name for node in optimized.graph.node for name in node.output}
         constants = {tensor.name for tensor in optimized.graph.initializer}

@@ -1,10 +1,11 @@
-"""Which tensors of a model can be tapped, and the model that gives them as outputs."""
+"""Which tensors of a model can be tapped, and the model that an engine gets to give them as outputs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 
 from graphdebug.model.document import Model
+from graphdebug.model.index import display_name, nested_graphs
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError
@@ -45,6 +46,30 @@ def expose(proto: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     present = {output.name for output in proto.graph.output}
     exposed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in present)
     return exposed
+
+
+def named(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with unnamed nodes called as they are shown (``Conv_17``), so that an engine can name them.
+
+    A copy, where there are any: what we call nodes is never written to a file of the user's.
+    """
+    if all(node.name for nodes in _node_lists(proto) for node in nodes):
+        return proto
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for nodes in _node_lists(copy):
+        for position, node in enumerate(nodes):
+            node.name = display_name(node, position)
+    return copy
+
+
+def _node_lists(proto: onnx.ModelProto) -> Iterator[Sequence[onnx.NodeProto]]:
+    """Go through the nodes of every graph: main, nested and functions' bodies."""
+    waiting: list[Sequence[onnx.NodeProto]] = [proto.graph.node, *(function.node for function in proto.functions)]
+    while waiting:
+        nodes = waiting.pop()
+        yield nodes
+        waiting.extend(graph.node for node in nodes for _, graph in nested_graphs(node))
 
 
 def model_inputs(model: Model) -> tuple[ValueInfo, ...]:

@@ -228,6 +228,28 @@ def test_options_reach_onnx_runtime(tmp_path: Path) -> None:
     assert kept.environment["session.set_denormal_as_zero"] == "1"
 
 
+@pytest.mark.parametrize("mode", list(Mode))
+def test_onnx_runtime_names_unnamed_nodes_as_we_do(mode: Mode, tmp_path: Path) -> None:
+    """At load time and while running, in the main graph and in a branch."""
+    nodes = [helper.make_node("Relu", ["x"], ["h"]), helper.make_node("MatMul", ["h", "w"], ["y"])]
+    weight = {"w": np.ones((5, 7), np.float32)}
+    path = models.write(tmp_path / "load.onnx", nodes, [models.value("x")], [models.value("y", shape=None)], weight)
+    with pytest.raises(BackendError, match="MatMul_1"):
+        backend("onnxruntime").prepare(open_model(path), mode)
+    inner = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("MatMul", ["r", "z"], ["t"])]
+    branch = helper.make_graph(inner, "branch", [], [models.value("t", shape=None)])
+    nodes = [helper.make_node("If", ["flag"], ["y"], then_branch=branch, else_branch=branch)]
+    inputs = [models.value(name, shape=("a", "b")) for name in ("x", "z")]
+    flag = models.value("flag", onnx.TensorProto.BOOL, ())
+    path = models.write(tmp_path / "run.onnx", nodes, [*inputs, flag], [models.value("y", shape=None)])
+    before = path.read_bytes()
+    session = backend("onnxruntime").prepare(open_model(path), mode)
+    feeds = {"x": np.ones((2, 3), np.float32), "z": np.ones((4, 5), np.float32), "flag": np.array(True)}
+    with pytest.raises(BackendError, match=r"If_0.*MatMul_1"):
+        session.infer(feeds, ["y"])
+    assert path.read_bytes() == before
+
+
 def test_the_reference_names_the_node_that_fails(tmp_path: Path) -> None:
     path = models.write(
         tmp_path / "m.onnx",
