@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from graphdebug.model.records import Dim, ValueInfo
 from graphdebug.model.value_types import dtype_number
@@ -80,6 +80,9 @@ def _pixels(value: ValueInfo, feed: InputFeed, height: int | None, width: int | 
                 raise FeedError(value.name, f"is too large for an image: {size[0]}×{size[1]} pixels")
             decoded = (image.convert("L") if feed.color == "L" else image).convert(_MODES[channels])
             resized = decoded if decoded.size == size else decoded.resize(size, Image.Resampling.BILINEAR)
+    except UnidentifiedImageError:
+        formats = ", ".join(_FORMATS)
+        raise FeedError(value.name, f"cannot be read from {Path(feed.path).name}: it is none of {formats}") from None
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise FeedError(value.name, f"cannot be read from {Path(feed.path).name}: {str(error).rstrip('.')}") from error
     pixels = np.asarray(resized, np.uint8).reshape(size[1], size[0], channels)

@@ -294,7 +294,7 @@ def _numbers(text: str, otherwise: tuple[float, ...]) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.replace(";", ",").split(",")) or otherwise
     except ValueError:
-        st.caption(":red[Numbers apart by commas, one or one for each channel.]")
+        st.caption(":red[Numbers with commas between: one, or one for each channel.]")
         return otherwise
 
 

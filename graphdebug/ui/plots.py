@@ -94,12 +94,17 @@ def _whole_ticks(indices: np.ndarray[Any, Any]) -> int | None:
     return 1 if indices.size <= 12 and indices[-1] < 12 else None
 
 
-def line(values: Plane, *, height: int = 260) -> go.Figure:
-    """Return the values of a one-row or one-column plane as a line over their index, with marks at NaN and infinity."""
+def line(values: Plane, step: int = 1, *, height: int = 260) -> go.Figure:
+    """Return the values of a one-row or one-column plane as a line over their index, with marks at NaN and infinity.
+
+    ``step`` is how many values a point stands for.
+    """
     flat = values.reshape(-1)
+    index = np.arange(flat.size) * step
     finite = np.isfinite(flat)
     figure = go.Figure()
     figure.add_scattergl(
+        x=index,
         y=np.where(finite, flat, np.nan),
         mode="lines+markers" if flat.size <= 200 else "lines",
         line={"color": ACCENT, "width": 1.5},
@@ -109,9 +114,9 @@ def line(values: Plane, *, height: int = 260) -> go.Figure:
     if not finite.all():
         bad = np.flatnonzero(~finite)
         figure.add_scattergl(
-            x=bad,
+            x=index[bad],
             y=np.zeros(bad.size),
-            text=[str(flat[index]) for index in bad],
+            text=[str(value) for value in flat[bad]],
             mode="markers",
             marker={"color": NONFINITE, "symbol": "x", "size": 8},
             hovertemplate="[%{x}] %{text}<extra></extra>",

@@ -12,8 +12,8 @@ NONFINITE_COLOR = (213, 0, 109)
 """Red, green, blue of a NaN or infinite pixel in a channel grid: no shade of grey."""
 
 
-def plane(values: Values, rows: int | None, columns: int | None, fixed: Mapping[int, int]) -> Plane:
-    """Return a 2-D slice of ``values`` as float64 (of a complex tensor, the magnitude).
+def cut(values: Values, rows: int | None, columns: int | None, fixed: Mapping[int, int]) -> Values:
+    """Return a 2-D slice of ``values``.
 
     ``rows`` and ``columns`` are the axes that become the slice's rows and columns; None gives one row or one column.
     Every other axis is read at its index in ``fixed`` (0 when absent), so that of a memory map only the slice is read.
@@ -24,9 +24,21 @@ def plane(values: Values, rows: int | None, columns: int | None, fixed: Mapping[
         picked = picked.T if rows > columns else picked
     else:
         picked = picked.reshape(-1, 1) if rows is not None else picked.reshape(1, -1)
-    if np.iscomplexobj(picked):
-        picked = np.abs(picked)
-    return picked.astype(np.float64)
+    return picked
+
+
+def plane(picked: Values) -> Plane:
+    """Return a slice as float64; of a complex one, the magnitude."""
+    return (np.abs(picked) if np.iscomplexobj(picked) else picked).astype(np.float64)
+
+
+def cells(picked: Values) -> Values:
+    """Return a slice as a table can show it, no digit lost: truth values as 0 and 1, complex numbers as text."""
+    if picked.dtype.kind == "c":
+        return picked.astype(str)
+    if picked.dtype.kind == "b":
+        return picked.astype(np.uint8)
+    return picked.astype(np.float32) if picked.dtype == np.float16 else picked
 
 
 def shrink(values: Plane, limit: int) -> tuple[Plane, tuple[int, int]]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from graphdebug.ui.slices import NONFINITE_COLOR, channel_grid, plane, shrink
+from graphdebug.ui.slices import NONFINITE_COLOR, cells, channel_grid, cut, plane, shrink
 
 VALUES = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
 
@@ -22,21 +22,29 @@ VALUES = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
         (None, None, {0: 1, 1: 1, 2: 1, 3: 1}, VALUES[1:, 1, 1, 1:2]),
     ],
 )
-def test_plane_takes_the_asked_axes(rows, columns, fixed, expected):
-    np.testing.assert_array_equal(plane(VALUES, rows, columns, fixed), expected)
+def test_a_cut_takes_the_asked_axes(rows, columns, fixed, expected):
+    np.testing.assert_array_equal(cut(VALUES, rows, columns, fixed), expected)
 
 
 def test_plane_of_a_scalar_and_of_complex_values():
-    assert plane(np.array(7, np.int64), None, None, {}).tolist() == [[7.0]]
-    assert plane(np.array([3 + 4j]), None, 0, {}).tolist() == [[5.0]]
+    assert plane(cut(np.array(7, np.int64), None, None, {})).tolist() == [[7.0]]
+    assert plane(np.array([[3 + 4j]])).tolist() == [[5.0]]
 
 
-def test_plane_reads_only_the_slice_of_a_memory_map(tmp_path):
+def test_cells_keep_every_digit():
+    assert cells(np.array([[2**63 - 1]])).tolist() == [[2**63 - 1]]
+    assert cells(np.array([[True, False]])).tolist() == [[1, 0]]
+    assert cells(np.array([[3 + 4j]])).tolist() == [["(3+4j)"]]
+    assert cells(np.array([["a"]])).tolist() == [["a"]]
+    assert cells(np.array([[0.1]], np.float16)).dtype == np.float32
+
+
+def test_a_cut_reads_only_the_slice_of_a_memory_map(tmp_path):
     path = tmp_path / "big.bin"
     with path.open("wb") as file:
         file.truncate(64 << 30)  # sparse: reading it all would take minutes and 64 GiB
     mapped = np.memmap(path, np.float32, "r", shape=(1 << 20, 128, 128))
-    assert plane(mapped, 1, 2, {0: 1 << 19}).shape == (128, 128)
+    assert cut(mapped, 1, 2, {0: 1 << 19}).shape == (128, 128)
 
 
 floats = st.floats(-1e6, 1e6) | st.sampled_from([np.nan, np.inf, -np.inf])
