@@ -62,7 +62,7 @@ def _open(model: Path) -> str:
     try:
         workspace = open_workspace()
         job = service.wait(workspace, service.open_path(workspace, model))
-    except WorkspaceError as error:
+    except (WorkspaceError, TimeoutError) as error:
         raise CommandError(str(error)) from error
     failure = job.failure if job is not None else None
     if failure is not None:

@@ -11,7 +11,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from graphdebug.workspace.store import Workspace
 T = TypeVar("T")
 
 _OPEN = "graphdebug.model.opening:open_job"
-_OPEN_LIMITS = Limits(memory=8 << 30, seconds=900, output=4 << 30)
+_OPEN_LIMITS = Limits(memory=8_000_000_000, seconds=900, output=4_000_000_000)
 _UPDATE_EVERY = 0.25
 _LOOK_EVERY = 0.5
 """Seconds between looks whether another server asks for a job to be cancelled."""
@@ -74,7 +75,8 @@ class Task:
         # A step may last for ever: what is shown then must not be the step before it.
         if step != self._step or time.monotonic() - self._reported >= _UPDATE_EVERY:
             self._step, self._reported = step, time.monotonic()
-            self.workspace.update_job(self.job.id, progress=fraction, message=message)
+            with suppress(WorkspaceError):  # on a full disk the work may still come to a good end
+                self.workspace.update_job(self.job.id, progress=fraction, message=message)
 
     def check(self) -> None:
         """Raise WorkerError when the job was cancelled."""
@@ -207,14 +209,23 @@ def delete(workspace: Workspace, job_id: str) -> None:
     Raises:
         WorkspaceError: the server that runs it does not end it.
     """
-    if cancel(workspace, job_id):
-        try:
-            wait(workspace, job_id, seconds=10)
-        except TimeoutError as error:
-            job = workspace.job(job_id)
-            server = f"the server with process id {job.process}" if job else "another server"
-            raise WorkspaceError(f"This job still runs in {server}, which was asked to end it: try again.") from error
+    if cancel(workspace, job_id) and not _ends(workspace, job_id, seconds=10):
+        job = workspace.job(job_id)
+        server = f"the server with process id {job.process}" if job else "another server"
+        raise WorkspaceError(f"This job still runs in {server}, which was asked to end it: try again.")
     workspace.delete_job(job_id)
+
+
+def _ends(workspace: Workspace, job_id: str, seconds: float) -> bool:
+    """Return whether a job is over within ``seconds``; the end of one of ours need not be recorded yet."""
+    task = _tasks.get(job_id)
+    if task is not None:
+        return task.over.wait(seconds)
+    try:
+        wait(workspace, job_id, seconds)
+    except TimeoutError:
+        return False
+    return True
 
 
 def _slots(job: JobEntry) -> threading.Semaphore:
@@ -277,17 +288,18 @@ def _follow(task: Task, work: Callable[[Task], dict[str, Any]]) -> None:
         changes = {"state": JobState.FAILED, "failure": Failure("error", sentence, traceback.format_exc())}
     if changes["state"] != JobState.DONE:
         empty(task.job.folder)  # half-written files are of no use, and the disk may be full
-    _record(task, changes)
     task.over.set()
+    _record(task, changes)
     _tasks.pop(task.job.id, None)
 
 
 def _record(task: Task, changes: dict[str, Any]) -> None:
-    """Write a job's end into its row; a full disk is given some time to get better."""
-    for patience in (0.0, 0.5, 2.0, 8.0):
+    """Write a job's end into its row, however long that takes: a full disk stays full until somebody makes room."""
+    for patience in chain((0.0, 0.5, 2.0), repeat(5.0)):
         time.sleep(patience)
         try:
             task.workspace.update_job(task.job.id, **changes)
             return
         except WorkspaceError as error:
-            _log.warning("Job %s ended as %s but this could not be recorded: %s", task.job.id, changes["state"], error)
+            if not patience:
+                _log.warning("Job %s is %s but this cannot be recorded yet: %s", task.job.id, changes["state"], error)

@@ -31,7 +31,9 @@ def saying_what_is_wrong(doing: str) -> Iterator[None]:
             f"{doing} failed: {reason}. Nothing was changed; free some space or check the folder."
         ) from error
     except DBAPIError as error:
-        reason = "the disk is full" if "is full" in str(error.orig) else str(error.orig)
+        reason = str(error.orig)
+        if "is full" in reason:
+            reason = "the disk is full. Nothing was changed; delete runs or models, or free some space"
         raise WorkspaceError(f"{doing} failed: {reason}.") from error
 
 

@@ -14,16 +14,17 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
+from graphdebug.model.units import size_text
 from graphdebug.workspace.disk import WorkspaceError, saying_what_is_wrong
 from graphdebug.workspace.entries import ModelEntry
 
-MAX_UPLOAD = 4 << 30
+MAX_UPLOAD = 4_000_000_000
 """Bytes of one upload, all its files together."""
-MAX_UNPACKED = 16 << 30
+MAX_UNPACKED = 16_000_000_000
 MAX_ENTRIES = 10_000
 MAX_RATIO = 200
 """Unpacked over packed size, for archives that unpack to more than ``_RATIO_MATTERS`` bytes."""
-_RATIO_MATTERS = 256 << 20
+_RATIO_MATTERS = 256_000_000
 _CHUNK = 1 << 20
 _JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db"}
 
@@ -72,7 +73,7 @@ class Incoming:
         """Raise WorkspaceError when ``size`` more bytes are too many, for the limit or for the disk."""
         if size > self._left:
             raise WorkspaceError(
-                f"{self._path.name} is larger than an upload may be ({self._limit >> 20} MiB in all): "
+                f"{self._path.name} is larger than an upload may be ({size_text(self._limit)} in all): "
                 "open it by its path on this machine, or from the command line."
             )
         if size > shutil.disk_usage(self._partial.parent).free:
@@ -229,7 +230,7 @@ def _checked(source: zipfile.ZipFile, archive: Path) -> dict[str, zipfile.ZipInf
     packed = max(1, archive.stat().st_size)
     if total > MAX_UNPACKED or (total > _RATIO_MATTERS and total / packed > MAX_RATIO):
         raise WorkspaceError(
-            f"{archive.name} would unpack to {total >> 20} MiB from {packed >> 20} MiB: that is refused."
+            f"{archive.name} would unpack to {size_text(total)} from {size_text(packed)}: that is refused."
         )
     if total > shutil.disk_usage(archive.parent).free:
         raise WorkspaceError(f"The disk has no room to unpack {archive.name}: delete models or runs and try again.")

@@ -120,11 +120,11 @@ class Workspace:
         with saying_what_is_wrong("Deleting a model"), self._writing.begin() as connection:
             jobs = select(schema.jobs.c.id, schema.jobs.c.request).where(schema.jobs.c.model_id == model_id)
             belonging = connection.execute(jobs).all()
-            folders = [self.job_folder(job.id) for job in belonging]
+            # Files first: on a full disk there is no room even for the note that a row is gone.
+            for folder in (*(self.job_folder(job.id) for job in belonging), self.root / "models" / model_id):
+                remove(folder)
             connection.execute(delete(schema.models).where(schema.models.c.id == model_id))
             feeds.forget(connection, self.feeds, feeds.named(*(job.request for job in belonging)))
-        for folder in (*folders, self.root / "models" / model_id):
-            remove(folder)
 
     # Jobs
 
@@ -220,9 +220,9 @@ class Workspace:
         with saying_what_is_wrong("Deleting a job"), self._writing.begin() as connection:
             mine = schema.jobs.c.id == job_id
             requests = connection.execute(select(schema.jobs.c.request).where(mine)).scalars().all()
+            remove(self.job_folder(job_id))  # first, see above
             connection.execute(delete(schema.jobs).where(mine))
             feeds.forget(connection, self.feeds, feeds.named(*requests))
-        remove(self.job_folder(job_id))
 
     def job_folder(self, job_id: str) -> Path:
         """Return the folder that a job may write to."""

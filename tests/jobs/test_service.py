@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_deleting_a_running_job_stops_it_first(workspace: Workspace) -> None:
     service.delete(workspace, job_id)
     assert workspace.job(job_id) is None
     assert not workspace.job_folder(job_id).exists()
-    assert job_id not in service._tasks
+    until(lambda: job_id not in service._tasks)
 
 
 def test_a_result_that_is_gone_gets_a_sentence(workspace: Workspace) -> None:
@@ -207,6 +208,41 @@ def test_a_model_that_is_not_there_is_said_at_once(workspace: Workspace, tmp_pat
     with pytest.raises(WorkspaceError, match="no file at"):
         service.open_path(workspace, tmp_path / "missing.onnx")
     assert workspace.jobs() == []
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """While it is set, no row of a job that has begun can be changed, as on a disk without a free byte."""
+    full = threading.Event()
+    update = Workspace.update_job
+
+    def update_job(workspace: Workspace, job_id: str, **changes: Any) -> None:
+        if full.is_set() and changes.get("state") != JobState.RUNNING:
+            raise WorkspaceError("Updating a job failed: the disk is full.")
+        update(workspace, job_id, **changes)
+
+    monkeypatch.setattr(Workspace, "update_job", update_job)
+    full.set()
+    return full
+
+
+def test_an_end_that_a_full_disk_could_not_take_is_recorded_later(
+    workspace: Workspace, full_disk: threading.Event
+) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
+    until(service._tasks[job_id].over.is_set)
+    assert state_of(workspace, job_id) == JobState.RUNNING
+    full_disk.clear()
+    assert ended(workspace, job_id).state == JobState.DONE
+
+
+def test_a_job_whose_end_is_not_recorded_can_be_deleted(workspace: Workspace, full_disk: threading.Event) -> None:
+    job_id = service.submit(workspace, "probe", PROBE, ProbeRequest())
+    until(service._tasks[job_id].over.is_set)
+    service.delete(workspace, job_id)
+    assert workspace.job(job_id) is None
+    full_disk.clear()
+    until(lambda: job_id not in service._tasks)
 
 
 def test_a_full_disk_while_registering_a_model_is_a_failed_job(
