@@ -6,6 +6,8 @@ the points, and for ``rtol >= 0`` at a vertex between the leftmost point and the
 *hull* here: arrays of shape [k, 2], both columns strictly increasing, slopes strictly decreasing.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,26 +20,22 @@ MAX_VERTICES = 256
 """A hull is exact up to this many vertices. Only errors that are a smooth function of the value have more; then the
 vertices that matter least are dropped, which moves a decision by less than 1e-3 of the tolerance."""
 
-_BIN_SHIFT = 51
-"""Bits of a float64 below the bin number: 11 bits of exponent and one of the mantissa, so two bins an octave."""
-
 _TINY = np.finfo(np.float64).tiny
 """A reference below the smallest normal float64 counts as zero."""
 
-_MANY = 64
-"""More candidates than this in a block make it worth raising the table."""
 
-_SMALL = 4096
-"""Blocks shorter than this are sorted at once: the table would cost more than it saves."""
+_FEW = 512
+"""Elements that are sorted at once: looking for those that matter would cost more."""
 
-_BIN_EDGES = (np.arange(2047 << 1, dtype=np.int64) << _BIN_SHIFT).view(np.float64)
-"""The smallest value of every bin; 2047 << 1 bins cover all finite values that are not negative."""
+_LEFT = 1 / 128
+"""Where the chord begins, as a share of the reference at the hull's top: few elements lie left of it, and the hull's
+very first vertices may lie low."""
 
 
 def upper_hull(points: Points) -> Points:
     """Return the hull vertices of any points (exact; O(n log n))."""
     points = _pareto(points)
-    while len(points) > 64:  # shed what lies below its neighbours' chord before the walk point by point
+    while len(points) > 24:  # shed what lies below its neighbours' chord before the walk point by point
         keep = _above_neighbours(points)
         if keep.sum() > 0.9 * len(points):
             break
@@ -105,32 +103,27 @@ def thin(hull: Points, limit: int = MAX_VERTICES) -> Points:
 class HullBuilder:
     """Builds the hull of a stream of blocks, touching each element as little as possible.
 
-    A table over bins of the reference holds a lower bound of the hull found so far; only the few elements above
-    that bound are looked at again. Elements whose reference is zero are kept apart: they have no relative error.
+    A hull lies above its chords. So only the few elements above one long chord of the hull found so far are looked at
+    again, and those to its left and those higher than its right end. Elements whose reference is zero are kept apart:
+    they have no relative error.
     """
 
     def __init__(self) -> None:
         """Start with no points."""
         self._hull = EMPTY
-        self._floor: NDArray[np.float64] | None = None
-        self._stale = False
         self._zero_error = 0.0
 
     def add(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
         """Take in one block: two contiguous float64 [n] arrays of magnitudes, all finite."""
         if reference.min() < _TINY:
             self._zero_error = max(self._zero_error, float((error * (reference < _TINY)).max()))
-        if self._floor is None and len(error) > _SMALL:
-            first = np.append(np.arange(0, len(error), 61), error.argmax())
-            self._stale = self._merge(reference[first], error[first])
-        if self._stale:
-            self._floor = np.interp(_BIN_EDGES, self._hull[:, 0], self._hull[:, 1], left=-1.0)
-            self._floor[:2] = np.inf  # what is smaller than _TINY
-            self._stale = False
-        if self._floor is not None:
-            above = np.flatnonzero(error > self._floor.take(reference.view(np.int64) >> _BIN_SHIFT))
-            reference, error = reference[above], error[above]
-        self._stale = self._merge(reference, error) and self._floor is not None and len(error) > _MANY
+        if len(error) > _FEW:
+            if not len(self._hull):
+                some = np.append(np.arange(0, len(error), math.isqrt(len(error))), error.argmax())
+                self._merge(reference[some], error[some])
+            places = np.flatnonzero(self._may_be_above(reference, error))
+            reference, error = reference[places], error[places]
+        self._merge(reference, error)
 
     def hull(self) -> Points:
         """Return the hull of all that was added; empty when no element has an error."""
@@ -146,14 +139,24 @@ class HullBuilder:
         """
         return float((self._hull[:, 1] / self._hull[:, 0]).max()) if len(self._hull) else None
 
-    def _merge(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> bool:
-        """Take in points that may lie above the hull; say whether any did."""
-        if not len(error):
-            return False
+    def _may_be_above(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Say which elements are not surely below the hull."""
+        if len(self._hull) < 2:
+            return np.ones(len(error), dtype=bool)
+        right, top = self._hull[-1].tolist()
+        start = max(0, int(np.searchsorted(self._hull[:-1, 0], right * _LEFT, side="right")) - 1)
+        left, low = self._hull[start].tolist()
+        slope = (top - low) / (right - left)
+        above: NDArray[np.bool_] = error - slope * reference > low - slope * left
+        above |= reference < left
+        if error.max() > top:
+            above |= error > top
+        return above
+
+    def _merge(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
+        """Take in points that may lie above the hull."""
         new = reference >= _TINY
         if len(self._hull):
             new &= error > np.interp(reference, self._hull[:, 0], self._hull[:, 1], left=-1.0)
-        if not new.any():
-            return False
-        self._hull = upper_hull(np.concatenate([self._hull, np.stack([reference[new], error[new]], axis=1)]))
-        return True
+        if new.any():
+            self._hull = upper_hull(np.concatenate([self._hull, np.stack([reference[new], error[new]], axis=1)]))

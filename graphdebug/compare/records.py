@@ -49,7 +49,7 @@ class CompareRequest:
     feeds: FeedSpec = field(default_factory=FeedSpec)
     tensors: tuple[str, ...] | None = None
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
-    budget: int = 2 << 30
+    budget: int = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
