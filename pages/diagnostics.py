@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.jobs import diagnosis
+from graphdebug.model.units import size_text
 from graphdebug.ui import state
-from graphdebug.ui.words import size
 
 _probe = st.cache_data(ttl=600, show_spinner="Trying the backends…")(diagnosis.probe)
 
@@ -17,10 +17,10 @@ def _facts(rows: list[tuple[str, str]]) -> None:
 st.title("Diagnostics", anchor=False)
 usage = state.workspace().usage()
 with st.container(horizontal=True):
-    st.metric("Models in the workspace", size(usage.models), border=True)
-    st.metric("Runs and comparisons", size(usage.jobs), border=True)
-    st.metric("Uploaded inputs", size(usage.feeds), border=True)
-    st.metric("Free on its disk", size(usage.free), border=True)
+    st.metric("Models in the workspace", size_text(usage.models), border=True)
+    st.metric("Runs and comparisons", size_text(usage.jobs), border=True)
+    st.metric("Uploaded inputs", size_text(usage.feeds), border=True)
+    st.metric("Free on its disk", size_text(usage.free), border=True)
 st.caption("The workspace is at")
 st.code(str(usage.root), language=None)
 

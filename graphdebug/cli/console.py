@@ -124,15 +124,6 @@ def type_text(value: ValueType) -> str:
     return plain(tensor if value.kind == "tensor" else f"{value.kind}({tensor})")
 
 
-def size_text(size: float) -> str:
-    """Return a number of bytes in binary units."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            break
-        size /= 1024
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-
-
 def count_text(count: float) -> str:
     """Return a large count with an SI prefix: ``25.6 M``."""
     for unit in ("", " k", " M", " G", " T"):

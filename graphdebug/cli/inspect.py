@@ -12,11 +12,11 @@ from graphdebug.cli.console import (
     print_table,
     run_job,
     shorten,
-    size_text,
     type_text,
     write_text,
 )
 from graphdebug.model.records import Finding, ModelRecord, ModelSummary, OpenRequest, Severity, ValueInfo
+from graphdebug.model.units import size_text
 
 _OPS_SHOWN = 12
 _VALUES_SHOWN = 16

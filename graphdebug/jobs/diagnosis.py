@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from graphdebug.model.units import size_text
 from graphdebug.runtime.events import Limits, Progress, WorkerError
 from graphdebug.runtime.process import start
 from graphdebug.workspace.entries import Usage
@@ -103,10 +104,10 @@ def machine() -> list[tuple[str, str]]:
     memory = psutil.virtual_memory()
     return [
         ("processor cores", str(os.cpu_count())),
-        ("memory", f"{memory.total / 2**30:.1f} GiB, {memory.available / 2**30:.1f} GiB free"),
-        ("memory of one worker", f"{limits.memory / 2**30:.0f} GiB"),
+        ("memory", f"{size_text(memory.total)}, {size_text(memory.available)} free"),
+        ("memory of one worker", size_text(limits.memory)),
         ("time of one worker", f"{limits.seconds / 60:.0f} min"),
-        ("one file of a worker", f"{limits.output / 2**30:.0f} GiB"),
+        ("one file of a worker", size_text(limits.output)),
     ]
 
 

@@ -103,7 +103,7 @@ def strip(path: Path, threshold: int = THRESHOLD) -> Stripped:
             except WireError as error:
                 raise NotAModel(f"{path.name} is not an ONNX model or is damaged: {error}.") from None
             if sum(map(size, pieces)) > MAX_MESSAGE:
-                raise NotAModel(f"{path.name} holds more than 2 GiB besides raw weights, which protobuf cannot read.")
+                raise NotAModel(f"{path.name} holds more than 2.15 GB besides raw weights, which protobuf cannot read.")
             return Stripped(b"".join(piece for piece in pieces if isinstance(piece, bytes)), tuple(spans))
 
 

@@ -13,6 +13,7 @@ from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.shapes import infer_types
 from graphdebug.model.tensors import read_tensor
+from graphdebug.model.units import size_text
 from graphdebug.runtime.backend import Backend, Mode, Session, Value
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.slices import cut, plan
@@ -75,7 +76,7 @@ class BoundedSession:
         if self._whole is not None:
             self._whole.close()
             self._whole = None
-        held = f"at most about {self._budget >> 20} MiB"
+        held = f"at most about {size_text(self._budget)}"
         self.environment = {**self.environment, "exposed tensors held at once": held}
         if self._mode is Mode.ISOLATED:
             known = {**self.types, **self._model.types[MAIN_GRAPH]}

@@ -16,9 +16,9 @@ of graphdebug, runs alone in a worker process and may write files only below ``f
 class Limits:
     """What a worker may take. ``memory`` bounds private memory in bytes, ``seconds`` wall time, ``output`` one file."""
 
-    memory: int = 12 << 30
+    memory: int = 12_000_000_000
     seconds: float = 3600.0
-    output: int = 32 << 30
+    output: int = 32_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

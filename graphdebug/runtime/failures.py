@@ -5,6 +5,7 @@ import re
 import signal
 import traceback
 
+from graphdebug.model.units import size_text
 from graphdebug.runtime.events import Failure, Limits
 
 _OUT_OF_MEMORY = re.compile(
@@ -57,16 +58,6 @@ def failure_of_exit(code: int, output: str, message: str, limits: Limits) -> Fai
 def during(message: str) -> str:
     """Return `` while it was at …`` for a progress message, nothing for none."""
     return f" while it was at “{message}”" if message else ""
-
-
-def size_text(size: int) -> str:
-    """Return a size in bytes for people, in binary units: ``512 MiB``, ``1.5 GiB``."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.4g} {unit}"
-        value /= 1024
-    return f"{value:.4g} GiB"
 
 
 def _memory_sentence(limits: Limits, at: str) -> str:

@@ -19,6 +19,7 @@ from onnx import helper
 from graphdebug.model.document import Model
 from graphdebug.model.records import Dim, ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.units import size_text
 from graphdebug.model.value_types import dtype_number
 from graphdebug.runtime.backend import Value
 from graphdebug.runtime.datasets import load_dataset, load_value
@@ -29,7 +30,7 @@ from graphdebug.runtime.requests import FeedSpec, InputFeed
 
 __all__ = ["FeedError", "check_dims", "dim_name", "make_feeds", "suggest", "symbolic_dims"]
 
-_BYTES_LIMIT = 16 << 30
+_BYTES_LIMIT = 16_000_000_000
 _INTEGERS_UP_TO = 10
 """Integers without a better range are drawn from [0, 10): most are indices or small counts."""
 _SMALLEST_RANGE = 2
@@ -175,7 +176,7 @@ def _made_array(value: ValueInfo, feed: InputFeed, dims: Mapping[str, int], rng:
     shape = _shape(value, dims)
     dtype = _dtype(value)
     if math.prod(shape) * dtype.itemsize > _BYTES_LIMIT:
-        raise FeedError(value.name, f"of shape {_text(shape)} would take more than {_BYTES_LIMIT >> 30} GiB")
+        raise FeedError(value.name, f"of shape {_text(shape)} would take more than {size_text(_BYTES_LIMIT)}")
     if feed.kind == "constant":
         return _constant(value, feed, shape, dtype)
     if feed.kind == "ramp":

@@ -23,7 +23,7 @@ from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.values import bytes_of, describe, type_of
 
 TENSORS_FILE, FEEDS_FILE = "tensors.npz", "feeds.npz"
-_BUDGET = 512 << 20
+_BUDGET = 500_000_000
 """Bytes of tensors held at once."""
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from graphdebug.model.records import Severity
+from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import sidebar_jobs
 from graphdebug.ui.navigation import available, page
-from graphdebug.ui.words import breakable, plain, plural, size
+from graphdebug.ui.words import breakable, plain, plural
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
@@ -40,7 +41,7 @@ def _open_model(entry: ModelEntry) -> None:
     summary, findings = entry.record.summary, entry.record.findings
     with st.container(border=True, gap="small"):
         st.markdown(f"**{breakable(entry.name)}**")
-        st.caption(f"{plural(summary.nodes, 'node')} · {size(summary.file_bytes + summary.external_bytes)}")
+        st.caption(f"{plural(summary.nodes, 'node')} · {size_text(summary.file_bytes + summary.external_bytes)}")
         counts = {severity: sum(finding.severity == severity for finding in findings) for severity in Severity}
         if counts[Severity.ERROR]:
             st.badge(plural(counts[Severity.ERROR], "error"), icon=":material/error:", color="red")

@@ -8,10 +8,11 @@ import streamlit as st
 
 from graphdebug.jobs import service
 from graphdebug.model.records import Severity
+from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.drop_zone import drop_zone
 from graphdebug.ui.job_progress import failure, follow
-from graphdebug.ui.words import ago, plain, plural, size
+from graphdebug.ui.words import ago, plain, plural
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobState, ModelEntry
 
@@ -94,7 +95,7 @@ def _workspace_list(models: list[ModelEntry]) -> None:
         {
             "model": entry.name,
             "nodes": entry.record.summary.nodes,
-            "size": size(entry.record.summary.file_bytes + entry.record.summary.external_bytes),
+            "size": size_text(entry.record.summary.file_bytes + entry.record.summary.external_bytes),
             "findings": _findings_text(entry),
             "place": "on this machine" if entry.in_place else "workspace",
             "opened": ago(entry.opened),
@@ -133,7 +134,7 @@ def _confirm_delete(models: list[ModelEntry]) -> None:
     for entry in models:
         results = len(workspace.jobs(("run", "compare"), entry.id))
         what = " and its " + plural(results, "result") if results else ""
-        files = "the file itself stays where it is" if entry.in_place else size(entry.bytes)
+        files = "the file itself stays where it is" if entry.in_place else size_text(entry.bytes)
         st.markdown(f"**{plain(entry.name)}**{what} ({files})")
     st.caption("This cannot be undone.")
     if st.button("Delete", type="primary", icon=":material/delete:"):

@@ -7,11 +7,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from graphdebug.model.records import GraphInfo, ModelSummary, ValueInfo
+from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.navigation import available
 from graphdebug.ui.scroll import scroll_to_top
-from graphdebug.ui.words import amount, dtype, plain, shape, size
+from graphdebug.ui.words import amount, dtype, plain, shape
 from graphdebug.workspace import intake
 from graphdebug.workspace.entries import ModelEntry
 
@@ -50,7 +51,7 @@ def _headline(summary: ModelSummary) -> None:
         st.metric("Nodes", f"{summary.nodes:,}", border=True)
         st.metric("Parameters", amount(summary.parameters), border=True, help=f"{summary.parameters:,}")
         st.metric("Multiply-accumulates", amount(summary.macs) + least, border=True, help=counted)
-        st.metric("Size", size(summary.file_bytes + summary.external_bytes), border=True, help=_size_help(summary))
+        st.metric("Size", size_text(summary.file_bytes + summary.external_bytes), border=True, help=_size_help(summary))
         st.metric(
             "Opset", opset, border=True, help="  \n".join(plain(f"{d or 'ai.onnx'} {v}") for d, v in summary.opsets)
         )
@@ -60,7 +61,7 @@ def _headline(summary: ModelSummary) -> None:
 def _size_help(summary: ModelSummary) -> str | None:
     if not summary.external_bytes:
         return None
-    return f"{size(summary.file_bytes)} in the model file, {size(summary.external_bytes)} beside it"
+    return f"{size_text(summary.file_bytes)} in the model file, {size_text(summary.external_bytes)} beside it"
 
 
 def _values(title: str, values: tuple[ValueInfo, ...]) -> None:
@@ -101,14 +102,14 @@ def _weights(summary: ModelSummary) -> None:
     with left:
         st.subheader("Largest initializers")
         rows = [
-            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "size": size(item.bytes)}
+            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "size": size_text(item.bytes)}
             for item in summary.largest
         ]
         st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
     with right:
         st.subheader("Weights by type")
         table = pd.DataFrame(summary.bytes_by_dtype, columns=["type", "elements", "size"])
-        table["size"] = table["size"].map(size)
+        table["size"] = table["size"].map(size_text)
         numbers = {"elements": st.column_config.NumberColumn(format="localized")}
         st.dataframe(table, hide_index=True, column_config=numbers)
 

@@ -4,9 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.jobs import service
+from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure
-from graphdebug.ui.words import ago, plain, plural, size
+from graphdebug.ui.words import ago, plain, plural
 from graphdebug.workspace.entries import JobEntry, JobState
 
 _STATES = {
@@ -41,7 +42,7 @@ def results_list(jobs: list[JobEntry]) -> None:
     chosen = [shown[row] for row in picked.selection.rows if row < len(shown)]
     if not chosen:
         st.caption(
-            f"{plural(len(shown), 'result')}, {size(sum(job.bytes for job in shown))}. "
+            f"{plural(len(shown), 'result')}, {size_text(sum(job.bytes for job in shown))}. "
             "Click a result to open it; tick results to download or delete them."
         )
         return
@@ -74,7 +75,7 @@ def _table(jobs: list[JobEntry]) -> pd.DataFrame:
             "title": [job.title for job in jobs],
             "result": [verdict(job) for job in jobs],
             "when": [ago(job.created) for job in jobs],
-            "size": [size(job.bytes) for job in jobs],
+            "size": [size_text(job.bytes) for job in jobs],
         }
     )
 
@@ -94,13 +95,13 @@ def _detail(job: JobEntry) -> None:
         st.caption("Files")
         with st.container(horizontal=True):
             for path in files:
-                label = f"{plain(path.name)} · {size(path.stat().st_size)}"
+                label = f"{plain(path.name)} · {size_text(path.stat().st_size)}"
                 st.link_button(label, f"graphdebug/jobs/{job.id}/files/{path.name}", icon=":material/download:")
 
 
 @st.dialog("Delete results?")
 def _confirm_delete(jobs: list[JobEntry]) -> None:
-    st.markdown(f"{plural(len(jobs), 'result')}, {size(sum(job.bytes for job in jobs))}. This cannot be undone.")
+    st.markdown(f"{plural(len(jobs), 'result')}, {size_text(sum(job.bytes for job in jobs))}. This cannot be undone.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
         for job in jobs:
             service.delete(state.workspace(), job.id)

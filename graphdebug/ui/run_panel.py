@@ -5,6 +5,7 @@ import streamlit as st
 
 from graphdebug.api.models import model_of
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.units import size_text
 from graphdebug.report.colors import NONFINITE
 from graphdebug.runtime.requests import RunResult, TensorRow
 from graphdebug.ui import state
@@ -12,7 +13,7 @@ from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tables import run_columns, run_table
-from graphdebug.ui.words import plain, plural, size
+from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 
@@ -95,7 +96,7 @@ def _download_bar(job: JobEntry) -> None:
             path = job.folder / name
             if path.is_file():
                 st.link_button(
-                    f"{label} · {size(path.stat().st_size)}",
+                    f"{label} · {size_text(path.stat().st_size)}",
                     f"graphdebug/jobs/{job.id}/files/{name}",
                     help=f"Download `{name}`",
                     icon=":material/download:",

@@ -6,12 +6,13 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
+from graphdebug.model.units import size_text
 from graphdebug.runtime.requests import TensorRow, TensorStatistics
 from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.ui import plots
 from graphdebug.ui.facts import fact_grid, number
 from graphdebug.ui.slices import Values, cells, channel_grid, cut, plane, shrink
-from graphdebug.ui.words import dtype, plain, plural, shape, size
+from graphdebug.ui.words import dtype, plain, plural, shape
 from graphdebug.workspace.entries import JobEntry
 
 _SCREEN = 256
@@ -27,7 +28,7 @@ def tensor_panel(job: JobEntry, row: TensorRow) -> None:
     """Show everything about one tensor of a run."""
     st.markdown(f"**{plain(row.name)}**")
     place = f"made by {plain(row.op)} · " if row.op else ""
-    st.caption(f"{place}{plain(dtype(row.type))} · {plain(shape(row.type))} · {size(row.bytes)}")
+    st.caption(f"{place}{plain(dtype(row.type))} · {plain(shape(row.type))} · {size_text(row.bytes)}")
     if row.note:
         st.caption(plain(row.note) if row.stored else f":orange[{plain(row.note)}]")
     if row.statistics is not None:

@@ -10,8 +10,9 @@ from graphdebug.api.initializers import Initializer, describe_initializer
 from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.tensors import TensorError, payload_bytes
+from graphdebug.model.units import size_text
 from graphdebug.ui.plots import heat_map, histogram
-from graphdebug.ui.words import plain, size
+from graphdebug.ui.words import plain
 
 AT_ONCE = 16 << 20
 """Bytes up to which a weight is read without being asked."""
@@ -43,7 +44,7 @@ def weight_panel(model: Model, weights: Sequence[Value], *, opened: bool = False
 def _show(model: Model, value: Value) -> None:
     tensor = initializer(model, value.graph, value.name)
     stored = payload_bytes(tensor)
-    if stored > AT_ONCE and not st.toggle(f"Read {size(stored)}", key=f"read-{value.name}"):
+    if stored > AT_ONCE and not st.toggle(f"Read {size_text(stored)}", key=f"read-{value.name}"):
         return
     found = describe_initializer(model, tensor, _slice(tuple(tensor.dims), value.name))
     _numbers(found)
@@ -76,7 +77,7 @@ def _numbers(found: Initializer) -> None:
     text = " · ".join(f":gray[{name}] {value:.4g}" for name, value in facts.items() if value is not None)
     counts = {"zeros": numbers.zeros, "NaN": numbers.nans, "Inf": numbers.infs}
     text += "".join(f" · :orange[{count:,} {name}]" for name, count in counts.items() if count)
-    st.markdown(f"{text} · :gray[{size(found.bytes)}]")
+    st.markdown(f"{text} · :gray[{size_text(found.bytes)}]")
 
 
 def _text(value: float | int | bool | str | None) -> str:

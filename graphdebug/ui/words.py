@@ -20,16 +20,6 @@ def breakable(text: str) -> str:
     return re.sub(r"([_./-])(?=.)", "\\1\u200b", plain(text))
 
 
-def size(count: int) -> str:
-    """Return bytes in decimal units, as file managers show them: ``435 MB``."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"
-
-
 def amount(count: int) -> str:
     """Return a count shortened with k, M, G, T: ``25.6 M``."""
     value = float(count)

@@ -50,14 +50,14 @@ def test_our_value_errors_do_and_others_do_not() -> None:
 def test_lack_of_memory_is_recognised(error: Exception) -> None:
     found = failure(error)
     assert found.kind == "memory"
-    assert "1.5 GiB" in found.message
+    assert "1.61 GB" in found.message
 
 
 def test_files_and_disks() -> None:
     full = failure(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/w/tensors.npz"))
     assert "disk is full" in full.message
     assert "/w/tensors.npz" in full.message
-    assert "2 GiB" in failure(OSError(errno.EFBIG, "File too large")).message
+    assert "2.15 GB" in failure(OSError(errno.EFBIG, "File too large")).message
     assert failure(FileNotFoundError(errno.ENOENT, "No such file", "m.onnx")).message == "No such file (m.onnx)."
 
 

@@ -86,7 +86,7 @@ def test_distributions_and_ranges() -> None:
         (tensor("x", kind="unknown"), InputFeed(), "no tensor"),
         (tensor("x", shape=None), InputFeed(), "no declared shape"),
         (tensor("x", dtype=""), InputFeed(), "element type"),
-        (tensor("x", shape=(1 << 62, 1 << 62)), InputFeed(), "GiB"),
+        (tensor("x", shape=(1 << 62, 1 << 62)), InputFeed(), "16 GB"),
         (tensor("x", shape=(-1,)), InputFeed(), "impossible"),
         (tensor("x", "uint8"), InputFeed(kind="constant", value=300), "300"),
         (tensor("x", "int64"), InputFeed(low=5.0, high=5.0), "empty range"),

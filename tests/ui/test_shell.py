@@ -147,21 +147,6 @@ def test_foreign_text_never_becomes_markdown(text: str) -> None:
             before = "" if before == "\\" else character
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1 kB"),
-        (8312, "8.31 kB"),
-        (435_000_000, "435 MB"),
-        (4_294_967_296, "4.29 GB"),
-    ],
-)
-def test_sizes(count: int, text: str) -> None:
-    assert words.size(count) == text
-
-
 def test_shapes_types_and_times() -> None:
     assert words.shape(ValueType("float", ("batch", 3, None))) == "batch × 3 × ?"
     assert words.shape(ValueType("float", ())) == "scalar"

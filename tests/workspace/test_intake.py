@@ -105,7 +105,7 @@ def test_a_zip_cannot_plant_a_link(tmp_path: Path) -> None:
 def test_a_compression_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "_RATIO_MATTERS", 1 << 20)
     zipped(tmp_path, {"m.onnx": bytes(8 << 20)}, zipfile.ZIP_DEFLATED)
-    with pytest.raises(WorkspaceError, match="would unpack to 8 MiB"):
+    with pytest.raises(WorkspaceError, match="would unpack to 8"):
         prepare(tmp_path, silent)
     assert not (tmp_path / "unpacked").exists()
 

@@ -141,6 +141,6 @@ function sentence(text) {
 function bytes(count) {
   const units = ["B", "kB", "MB", "GB"];
   let unit = 0;
-  for (; count >= 1000 && unit < units.length - 1; unit += 1) count /= 1000;
-  return `${count >= 100 || !unit ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
+  for (; count >= 999.5 && unit < units.length - 1; unit += 1) count /= 1000;
+  return `${Number(count.toPrecision(3))} ${units[unit]}`;
 }
