@@ -102,11 +102,24 @@ def check_folder(*targets: Path | str | None) -> None:
 
 
 def write_text(target: str, text: str) -> None:
-    """Write ``text`` to a file, or to stdout when ``target`` is ``-``."""
+    """Write ``text`` to a file, whole or not at all, or to stdout when ``target`` is ``-``.
+
+    Raises:
+        CommandError: the disk is full, or the file cannot be written.
+    """
     if target == "-":
         click.echo(text, nl=not text.endswith("\n"))
-    else:
-        Path(target).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        return
+    path = Path(target).resolve()
+    device = path.exists() and not path.is_file()  # /dev/null must not be replaced
+    partial = path if device else path.with_name(f".{path.name[:200]}.part")
+    try:
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        partial.replace(path)
+    except OSError as error:
+        if not device:
+            partial.unlink(missing_ok=True)
+        raise CommandError(f"{plain(target)} cannot be written: {(error.strerror or str(error)).lower()}.") from error
 
 
 # Words for people

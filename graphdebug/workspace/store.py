@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from graphdebug.model.records import ModelLocation, ModelRecord
 from graphdebug.runtime.events import Failure
 from graphdebug.workspace import feeds, schema
-from graphdebug.workspace.disk import empty, remove, saying_what_is_wrong, size_of
+from graphdebug.workspace.disk import WorkspaceError, empty, remove, saying_what_is_wrong, size_of
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
 
 SKELETON = "skeleton.onnx"
@@ -206,13 +206,13 @@ class Workspace:
         with saying_what_is_wrong("Ending lost jobs"), self._writing.begin() as connection:
             active = connection.execute(select(table.c.id, table.c.owner).where(table.c.state.in_(_ACTIVE))).all()
             dead = [job_id for job_id, owner in active if not _alive(owner)]
+            for job_id in dead:
+                empty(self.job_folder(job_id))  # first, see delete_model
             connection.execute(
                 update(table)
                 .where(table.c.id.in_(dead))
                 .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=_now())
             )
-        for job_id in dead:
-            empty(self.job_folder(job_id))
         return len(dead)
 
     def delete_job(self, job_id: str) -> None:
@@ -220,7 +220,7 @@ class Workspace:
         with saying_what_is_wrong("Deleting a job"), self._writing.begin() as connection:
             mine = schema.jobs.c.id == job_id
             requests = connection.execute(select(schema.jobs.c.request).where(mine)).scalars().all()
-            remove(self.job_folder(job_id))  # first, see above
+            remove(self.job_folder(job_id))  # first, see delete_model
             connection.execute(delete(schema.jobs).where(mine))
             feeds.forget(connection, self.feeds, feeds.named(*requests))
 
@@ -262,6 +262,9 @@ class Workspace:
         Uploads of dead servers, what their jobs wrote and folders without a row are deleted; opening jobs are
         forgotten once they are done.
         """
+        for folder in (self.root / "quarantine").iterdir():
+            if not _alive(folder.name.rpartition("-")[0]):
+                remove(folder)
         lost = self.end_lost_jobs()
         with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
             table = schema.jobs
@@ -274,9 +277,6 @@ class Workspace:
                 for folder in (self.root / kind).iterdir():
                     if folder.name not in ids:
                         remove(folder)
-        for folder in (self.root / "quarantine").iterdir():
-            if not _alive(folder.name.rpartition("-")[0]):
-                remove(folder)
         self.forget_unused_feeds()
         return lost
 
@@ -337,7 +337,8 @@ def open_workspace(root: Path | None = None) -> Workspace:
 @cache
 def _opened(root: Path) -> Workspace:
     workspace = Workspace(root)
-    workspace.recover()
+    with suppress(WorkspaceError):  # on a full disk one can still look at what is there, and delete
+        workspace.recover()
     return workspace
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from graphdebug.model.records import Finding, ModelRecord, ModelSummary, OpenRequest, Severity
 from graphdebug.runtime.events import Failure
+from graphdebug.workspace import disk, store
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobState
 from graphdebug.workspace.store import Workspace, default_root
@@ -271,6 +272,32 @@ except WorkspaceError as error:
     assert "kept" in {job.title for job in again.jobs()}
     again.recover()
     assert {folder.name for folder in (again.root / "jobs").iterdir()} == {job.id for job in again.jobs()}
+
+
+def test_deleting_makes_room_before_the_database_needs_some(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(workspace, tmp_path)
+    job = workspace.add_job("run", "c", OpenRequest("m"), model_id="abc")
+    rows = []
+
+    def spy(path: Path) -> None:
+        rows.append((workspace.job(job.id) or workspace.model("abc")) is not None)
+        disk.remove(path)
+
+    monkeypatch.setattr(store, "remove", spy)
+    workspace.delete_job(job.id)
+    workspace.delete_model("abc")
+    assert rows == [True, True]
+    assert (workspace.models(), workspace.jobs()) == ([], [])
+
+
+def test_a_workspace_that_cannot_be_cleared_up_still_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Workspace) -> int:
+        raise WorkspaceError("Clearing up the workspace failed: the disk is full.")
+
+    monkeypatch.setattr(Workspace, "recover", full)
+    assert store.open_workspace(tmp_path).models() == []
 
 
 def test_the_root_is_chosen_by_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
