@@ -1,6 +1,6 @@
 """The form that says what a model is fed: a `FeedSpec` in, a `FeedSpec` out. Tensors and Compare share it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from graphdebug.runtime.datasets import files_of
 from graphdebug.runtime.dims import symbolic_dims
 from graphdebug.runtime.feeds import suggest
 from graphdebug.runtime.requests import FeedSpec, InputFeed
-from graphdebug.ui.feed_files import Upload, keep, keep_data_set
+from graphdebug.ui.kept_files import ask_for_data_set, ask_for_file, short_name
 from graphdebug.ui.words import dtype, plain, shape
-from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace
 
@@ -92,9 +91,7 @@ def _seed_and_data_set(
     left, right = st.columns([1, 2], vertical_alignment="bottom")
     seed = left.number_input("Seed", min_value=0, value=default.seed, key=f"{key}:seed", help="Same seed, same values.")
     with right.popover("Use a data set", width="stretch"):
-        label = "One .npz, a zipped test_data_set folder, or its .pb files"
-        uploads = _uploads(label, ["npz", "zip", "pb"], f"{key}:dataset", many=True)
-        dataset = _stored(lambda: keep_data_set(workspace, uploads), uploads, default.dataset, f"{key}:dataset")
+        dataset = ask_for_data_set(workspace, default.dataset, f"{key}:dataset")
         st.caption("Inputs that the data set lacks are fed as set below.")
     if not dataset:
         return int(seed), "", ()
@@ -104,7 +101,7 @@ def _seed_and_data_set(
         st.error(plain(str(error)))
         return int(seed), dataset, ()
     said = ", ".join(map(plain, recorded)) if len(recorded) <= _SHOWN_AT_ONCE else f"{len(recorded)} inputs"
-    st.caption(f"The data set {plain(_short_name(dataset))} feeds {said}.")
+    st.caption(f"The data set {plain(short_name(dataset))} feeds {said}.")
     return int(seed), dataset, recorded
 
 
@@ -212,8 +209,7 @@ def _range(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
 
 
 def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
-    uploads = _uploads(".npy, .npz or .pb", ["npy", "npz", "pb"], f"{key}:file")
-    path = _stored(lambda: keep(workspace, uploads[0]), uploads, feed.path, f"{key}:file")
+    path = ask_for_file(workspace, ["npy", "npz", "pb"], feed.path, f"{key}:file")
     member = ""
     if path.endswith(".npz"):
         member = st.text_input(
@@ -223,8 +219,7 @@ def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
 
 
 def _image(workspace: Workspace, value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
-    uploads = _uploads("Image", ["png", "jpg", "jpeg", "bmp", "webp"], f"{key}:image")
-    path = _stored(lambda: keep(workspace, uploads[0]), uploads, feed.path, f"{key}:image")
+    path = ask_for_file(workspace, ["png", "jpg", "jpeg", "bmp", "webp"], feed.path, f"{key}:image")
     st.caption("Resized to the input's height and width.")
     columns = st.columns(3)
     last = feed.layout == "NHWC" or (not feed.path and _channels_come_last(value))
@@ -255,41 +250,6 @@ def _mean_and_deviation(feed: InputFeed, key: str) -> tuple[tuple[float, ...], t
     return mean, _numbers(right.text_input("Deviation", value=_joined(feed.std), key=f"{key}:std"), (1.0,))
 
 
-def _uploads(label: str, types: list[str], key: str, *, many: bool = False) -> Sequence[Upload]:
-    """Ask for files. Note when they were taken out again: the session still knows them as what was used before."""
-    given = st.file_uploader(
-        label,
-        type=types,
-        accept_multiple_files=many,
-        key=key,
-        on_change=_forget,
-        args=(key,),
-        label_visibility="visible" if many else "collapsed",
-    )
-    return given if isinstance(given, list) else [given] if given is not None else []
-
-
-def _stored(store: Callable[[], Path], uploads: Sequence[Upload], before: str, key: str) -> str:
-    """Return the path of what was uploaded and stored, else of what was used before; empty when there is neither."""
-    forgotten = st.session_state.pop(f"{key}:forget", False)
-    if uploads:
-        try:
-            return str(store())
-        except WorkspaceError as error:
-            st.error(plain(str(error)))
-            return ""
-    if forgotten or not before:
-        return ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"Using {plain(_short_name(before))}", width="content")
-        st.button("Stop using it", type="tertiary", key=f"{key}:stop", on_click=_forget, args=(key,))
-    return before
-
-
-def _forget(key: str) -> None:
-    st.session_state[f"{key}:forget"] = True
-
-
 def _numbers(text: str, otherwise: tuple[float, ...]) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.replace(";", ",").split(",")) or otherwise
@@ -300,8 +260,3 @@ def _numbers(text: str, otherwise: tuple[float, ...]) -> tuple[float, ...]:
 
 def _joined(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{number:g}" for number in numbers)
-
-
-def _short_name(path: str) -> str:
-    name = Path(path).name
-    return name if len(name) <= 32 else f"{name[:15]}…{name[-15:]}"
