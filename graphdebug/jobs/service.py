@@ -171,7 +171,8 @@ def open_path(workspace: Workspace, path: Path) -> str:
 def _register(task: Task, model_id: str, path: Path, files: Path | None) -> dict[str, Any]:
     """Open a model in a worker and take it into the workspace; one that is known is only reopened."""
     if not task.workspace.touch_model(model_id):
-        record = task.run(_OPEN, OpenRequest(str(path)), _OPEN_LIMITS, ModelRecord)
+        request = OpenRequest(str(path), uploaded=files is not None)
+        record = task.run(_OPEN, request, _OPEN_LIMITS, ModelRecord)
         task.workspace.add_model(model_id, record, task.job.folder, path, files=files)
     remove(task.job.folder)
     return {"model_id": model_id}

@@ -87,6 +87,20 @@ def locate(model_path: Path, tensor: onnx.TensorProto) -> Payload:
     return Payload(path, said.offset, needed)
 
 
+def local_path(model_path: Path, location: str) -> Path:
+    """Return the path in the folder of ``model_path`` that ``location`` names, whether there is a file or not.
+
+    Raises:
+        ExternalDataError: ``external-data-escapes``.
+    """
+    parts = PurePosixPath(location).parts
+    windows = PureWindowsPath(location)
+    if not parts or location.startswith("/") or ".." in (*parts, *windows.parts) or windows.drive or "\0" in location:
+        sentence = f"External data {shown(location)} lies outside the model's folder."
+        raise ExternalDataError("external-data-escapes", sentence)
+    return model_path.parent.joinpath(*parts)
+
+
 def plain_file(model_path: Path, location: str) -> Path:
     """Return the file that ``location`` names, if it is a plain file in the folder of ``model_path``.
 
@@ -96,12 +110,8 @@ def plain_file(model_path: Path, location: str) -> Path:
     if location == model_path.name:
         return model_path
     name = shown(location)
-    parts = PurePosixPath(location).parts
-    windows = PureWindowsPath(location)
-    if not parts or location.startswith("/") or ".." in (*parts, *windows.parts) or windows.drive or "\0" in location:
-        raise ExternalDataError("external-data-escapes", f"External data {name} lies outside the model's folder.")
     path = model_path.parent
-    for part in parts:
+    for part in local_path(model_path, location).relative_to(path).parts:
         path = path / part
         try:
             status = path.lstat()

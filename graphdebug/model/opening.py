@@ -8,6 +8,7 @@ import msgspec
 
 from graphdebug.model.check import findings
 from graphdebug.model.document import TYPES_FILE, Model, Types, read_structure
+from graphdebug.model.placing import place_files
 from graphdebug.model.records import ModelRecord, OpenRequest, ValueInfo
 from graphdebug.model.save import external_files
 from graphdebug.model.shapes import Inference, infer
@@ -30,11 +31,12 @@ def open_job(request: OpenRequest, folder: Path, progress: Callable[[float | Non
     model = Model(proto, path)
     (folder / SKELETON_FILE).write_bytes(skeleton)
     del skeleton
+    unplaced = place_files(model) if request.uploaded else ()
     progress(0.2, "inferring shapes")
     inference = infer(model) if request.infer_shapes else Inference({})
     write_types(folder / TYPES_FILE, inference.types)
     progress(0.6, "checking")
-    found = findings(model, inference.types, inference.complaints)
+    found = (*unplaced, *findings(model, inference.types, inference.complaints))
     progress(0.9, "summarising")
     summary = summarise(model, inference.types)
     files = (path.name, *external_files(model))

@@ -159,6 +159,8 @@ class OpenRequest:
 
     path: str
     infer_shapes: bool = True
+    uploaded: bool = False
+    """The folder is an upload's own: files may be moved to where the model names them."""
 
 
 def _count(count: int, noun: str) -> str:

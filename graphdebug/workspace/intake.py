@@ -62,10 +62,12 @@ class Incoming:
         for part in ("files", "sums"):
             (upload / part).mkdir(exist_ok=True)
         self._path = upload / "files" / name
+        if self._path.exists():
+            raise WorkspaceError(f"Two files called {name} were dropped: drop a .zip of their folder instead.")
         self._partial = upload / f"{hashlib.sha256(name.encode()).hexdigest()}.part"
         self._sum = upload / "sums" / name
         self._digest = hashlib.sha256()
-        others = sum(file.stat().st_size for file in (upload / "files").iterdir() if file != self._path)
+        others = sum(file.stat().st_size for file in (upload / "files").iterdir())
         self._left = limit - others
         self._limit = limit
 

@@ -167,9 +167,13 @@ def test_the_limit_holds_for_all_files_together(tmp_path: Path) -> None:
         Incoming(tmp_path, "b.bin", limit=10) as second,
     ):
         second.write(b"12345")
-    with Incoming(tmp_path, "a.bin", limit=10) as again:  # sent once more: it replaces itself
-        again.write(b"1234567890")
-    assert (tmp_path / "files" / "a.bin").read_bytes() == b"1234567890"
+
+
+def test_a_second_file_of_the_same_name_is_refused_and_the_first_stays(tmp_path: Path) -> None:
+    receive(tmp_path, "w.bin", b"first")
+    with pytest.raises(WorkspaceError, match=r"Two files called w\.bin"):
+        receive(tmp_path, "w.bin", b"second")
+    assert (tmp_path / "files" / "w.bin").read_bytes() == b"first"
 
 
 def test_a_fingerprint_changes_with_the_file(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class Zone {
   async take(files) {
     if (!files.length || this.running) return;
     this.input.value = "";
+    const twice = files.find((file, i) => files.findIndex((other) => other.name === file.name) < i);
+    if (twice) return this.complain(`Two files called ${twice.name} were dropped: drop a .zip of their folder instead.`);
     this.running = { request: null, cancelled: false };
     this.show("uploading");
     let upload = null;
