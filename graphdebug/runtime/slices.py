@@ -86,6 +86,8 @@ def cut(model: Model, piece: Slice, carried: Mapping[str, ValueType]) -> Model:
     named = {value.name for value in ends}
     part = onnx.GraphProto(name=graph.name)
     part.node.extend(index.nodes[node] for node in nodes)
+    for node, position in zip(part.node, nodes, strict=True):
+        node.name = index.names[position]  # an unnamed node is called by its place in the whole graph
     part.initializer.extend(tensor for name, tensor in index.initializers.items() if name in used)
     part.sparse_initializer.extend(tensor for name, tensor in index.sparse.items() if name in used)
     part.input.extend(value for value in graph.input if value.name in used)

@@ -206,3 +206,11 @@ def test_a_part_keeps_what_it_needs_and_is_valid(tmp_path: Path) -> None:
         assert part.proto.functions == model.proto.functions
         assert {value.name for value in part.proto.graph.output} >= set(piece.gives)
         assert onnx.ModelProto.FromString(part.proto.SerializeToString()) == part.proto
+
+
+def test_unnamed_nodes_of_a_part_are_called_as_in_the_whole_model(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Neg", [f"v{i}" if i else "x"], [f"v{i + 1}"]) for i in range(4)]
+    model = open_model(models.write(tmp_path / "m.onnx", nodes, [models.value("x")], [models.value("v4")]))
+    pieces = plan(model.graphs[MAIN_GRAPH], lambda name: 1.0, 2.0, lambda name: True)
+    parts = [cut(model, piece, {}) for piece in pieces]
+    assert [[node.name for node in part.proto.graph.node] for part in parts] == [["Neg_0", "Neg_1"], ["Neg_2", "Neg_3"]]
