@@ -32,8 +32,8 @@ def saying_what_is_wrong(doing: str) -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         reason = str(error.orig)
-        if "is full" in reason or "disk I/O" in reason:  # SQLite says the latter, too, when it cannot make its files
-            reason = "the disk is full or broken. Nothing was changed; delete runs or models, or free some space"
+        if "is full" in reason or "disk I/O" in reason:  # the latter when there is no room for a file of SQLite's
+            reason = "the disk is full. Nothing was changed; delete runs or models, or free some space"
         raise WorkspaceError(f"{doing} failed: {reason}.") from error
 
 

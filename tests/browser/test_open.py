@@ -88,6 +88,19 @@ def test_an_upload_can_be_cancelled(page: Page, server: str, tmp_path: Path) -> 
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_too_much_is_refused_before_it_is_sent(page: Page, server: str, tmp_path: Path) -> None:
+    path = tmp_path / "huge.onnx"
+    with path.open("wb") as file:
+        file.truncate(4_500_000_000)  # takes no room
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.goto(server)
+    drop(page, path)
+    sentence = "huge.onnx is too large, 4.5 GB where an upload may be 4 GB in all: open the model by its path"
+    expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
+    assert "PUT" not in sent
+
+
 def test_a_model_is_deleted_after_asking(page: Page, server: str, samples: Path) -> None:
     page.goto(server)
     drop(page, samples / "asinh.onnx")

@@ -47,7 +47,9 @@ class Zone {
     this.show("uploading");
     let upload = null;
     try {
-      upload = (await call("POST", "uploads")).id;
+      const begun = await call("POST", "uploads");
+      upload = begun.id;
+      this.check(files, begun.limit);
       await this.send(upload, files);
       this.tell("Opening…", 1, "");
       const { job } = await call("POST", `uploads/${upload}/open`);
@@ -63,8 +65,17 @@ class Zone {
     }
   }
 
+  /** The server refuses too much as well, but can be heard only when the browser has sent all of it. */
+  check(files, limit) {
+    const total = sum(files);
+    if (total <= limit) return;
+    const what = files.length > 1 ? "These files are" : `${files[0].name} is`;
+    const allowed = `${bytes(total)} where an upload may be ${bytes(limit)} in all`;
+    throw new Error(`${what} too large, ${allowed}: open the model by its path on this machine, or from the command line.`);
+  }
+
   async send(upload, files) {
-    const total = files.reduce((sum, file) => sum + file.size, 0);
+    const total = sum(files);
     const started = performance.now();
     let before = 0;
     for (const file of files) {
@@ -138,6 +149,10 @@ function sentence(text) {
   } catch {
     return "The server did not understand the upload.";
   }
+}
+
+function sum(files) {
+  return files.reduce((total, file) => total + file.size, 0);
 }
 
 function bytes(count) {
