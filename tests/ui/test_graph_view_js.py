@@ -47,6 +47,7 @@ def test_the_modules(tmp_path: Path) -> None:
     (tmp_path / "package.json").write_text('{"type": "module"}')
     down = scene(model(), "")
     (tmp_path / "down.scene").write_bytes(pack(down))
+    (tmp_path / "closed.scene").write_bytes(pack(scene(model(), "", frozenset())))
     (tmp_path / "right.scene").write_bytes(pack(scene(model(), "", direction="right")))
     (tmp_path / "empty.scene").write_bytes(pack(empty()))
     expected = {
@@ -59,7 +60,7 @@ def test_the_modules(tmp_path: Path) -> None:
     }
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     ran = subprocess.run(
-        [node, "--test", str(HERE / "js" / "graph_view.test.mjs")],
+        [node, "--test", *map(str, sorted((HERE / "js").glob("*.test.mjs")))],
         env={**os.environ, "MODULES": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -67,6 +67,7 @@ export class Keys {
     const { view } = this;
     if (!view.parts.sheet.hidden) view.help();
     else if (!view.parts.menu.hidden) view.parts.menu.hidden = true;
+    else if (view.reach.clear()) return;
     else if (view.choice.id) view.choose(NOTHING);
     else view.back();
   }

@@ -35,7 +35,8 @@ export class MiniMap {
     const shown = (share(area.x, area.w, w) * share(area.y, area.h, h)) < IN_VIEW;
     this.element.hidden = !shown || size.height < 4 * LONGEST.h * 0.75 || !scene.boxes;
     if (this.element.hidden) return;
-    if (this.scene !== scene || this.theme !== theme || this.shades !== look.shades) this.#picture(scene, theme, look, size);
+    const stale = this.scene !== scene || this.theme !== theme || this.shades !== look.shades || this.light !== look.light;
+    if (stale) this.#picture(scene, theme, look, size);
     const ctx = this.element.getContext("2d");
     const { width, height } = this.element;
     const [sx, sy] = [width / w, height / h];
@@ -50,7 +51,7 @@ export class MiniMap {
 
   /** Paint the scene once, small. */
   #picture(scene, theme, look, size) {
-    Object.assign(this, { scene, theme, shades: look.shades });
+    Object.assign(this, { scene, theme, shades: look.shades, light: look.light });
     const [w, h] = scene.meta.size;
     const scale = Math.min(LONGEST.w / w, LONGEST.h / h);
     const css = { w: Math.max(THINNEST, w * scale), h: Math.max(THINNEST, h * scale) };
@@ -74,7 +75,14 @@ export class MiniMap {
       }
     }
     const overlaid = look.shades.size > 0;
-    paintFar(ctx, scene, leaves, theme, (b) => (overlaid ? (look.shades.get(scene.idOf(b)) ?? theme.neutral) : null));
+    const faded = { far: theme.faint };
+    const shadeOf = (b) => {
+      if (look.light && !look.light.lit[b]) return faded;
+      return overlaid ? (look.shades.get(scene.idOf(b)) ?? theme.neutral) : null;
+    };
+    // What stands out comes last: it must not lie under what is faded.
+    if (look.light) leaves.sort((a, b) => look.light.lit[a] - look.light.lit[b]);
+    paintFar(ctx, scene, leaves, theme, shadeOf);
   }
 }
 

@@ -130,6 +130,19 @@ export function paintSeverity(ctx, rect, color, theme, k) {
   ctx.stroke();
 }
 
+/** How many of what one looks for a group hides: a pill on its upper left corner, readable from afar. */
+export function paintBadge(ctx, rect, text, theme, k) {
+  const size = Math.min(Math.max(10.5, 9 / k), rect.h * 0.8);
+  ctx.font = `650 ${size}px ${theme.font}`;
+  const [w, h] = [ctx.measureText(text).width + size, size * 1.5];
+  const place = { x: rect.x - 5, y: rect.y - h / 2, w, h };
+  rounded(ctx, place, h / 2, theme.accent, theme.background, 1.5);
+  ctx.fillStyle = theme.background;
+  ctx.textAlign = "center";
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, place.x + w / 2, place.y + h / 2 + size * 0.05);
+}
+
 function paintNode(ctx, scene, box, rect, theme, shade, k) {
   if (k > Detail.ALL) rounded(ctx, { ...rect, y: rect.y + 1.5 }, RADIUS, theme.shadow);
   rounded(ctx, rect, RADIUS, shade.fill, shade.border, 1);

@@ -1,8 +1,12 @@
 /** Paints one frame of a scene on a canvas. */
 import { visible } from "./camera.js";
 import { paintChosenEdges, paintEdgeLabels, paintEdges } from "./paint_edges.js";
-import { Detail, paintBox, paintFar, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
+import { Detail, paintBadge, paintBox, paintFar, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
+import { Lit, litEdge } from "./reach.js";
 import { Kind } from "./scene.js";
+
+/** How much is left of what a highlight fades. */
+const FADED = 0.2;
 
 /**
  * @typedef {Object} Look what is drawn besides the scene
@@ -11,6 +15,7 @@ import { Kind } from "./scene.js";
  * @property {number} hovered the box under the pointer, -1: none
  * @property {Map<string, Object>} shades overlay: shades by box id; empty: the categories' colours
  * @property {Map<string, string>} marks overlay: colour of a dot by box id
+ * @property {?{lit: Uint8Array, counts: Map<number, number>}} light highlight: see reach.js; null: nothing is faded
  * @property {boolean} moving the camera is on its way: cheaper edges will do
  * @property {?{rects: Float32Array, t: number}} transition boxes on their way from where they were
  */
@@ -36,20 +41,51 @@ export function paint(ctx, scene, camera, size, theme, look) {
   const leaves = boxes.filter((b) => scene.kind[b] !== Kind.FRAME);
 
   for (const box of frames) paintFrame(ctx, scene, box, rectOf(box), theme, k);
-  ctx.globalAlpha = look.transition ? look.transition.t ** 2 : 1;
-  paintEdges(ctx, scene, edges, theme, look, k);
-  ctx.globalAlpha = 1;
-  paintLeaves(ctx, scene, leaves, rectOf, theme, look, k);
+  const arrived = look.transition ? look.transition.t ** 2 : 1;
+  const layers = layersOf(scene, edges, leaves, look.light);
+  for (const layer of layers) {
+    ctx.globalAlpha = arrived * layer.alpha;
+    paintEdges(ctx, scene, layer.edges, theme, look, k);
+    ctx.globalAlpha = layer.alpha;
+    paintLeaves(ctx, scene, layer.leaves, rectOf, theme, look, k);
+  }
+  const clear = layers.at(-1);
   if (!look.transition) {
     paintChosenEdges(ctx, scene, look.edges, theme, k);
-    if (!look.moving || edges.length < 600) paintEdgeLabels(ctx, scene, edges, frames, theme, k);
+    if (look.light) paintChosenEdges(ctx, scene, { value: strongest(scene, clear.edges, look.light) }, theme, k);
+    if (!look.moving || edges.length < 600) paintEdgeLabels(ctx, scene, clear.edges, frames, theme, k);
   }
   for (const box of frames) paintFrameTitle(ctx, scene, box, rectOf(box), theme, k);
-  if (k > 0.08) paintMarks(ctx, scene, leaves, rectOf, theme, look, k);
+  if (k > 0.08) paintMarks(ctx, scene, clear.leaves, rectOf, theme, look, k);
+  if (look.light) paintLights(ctx, scene, clear.leaves, rectOf, theme, look.light, k);
   for (const box of [look.hovered, look.box]) {
     if (box < 0 || box >= scene.boxes) continue;
     const chosen = box === look.box;
     paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, chosen ? theme.halo : null, chosen ? k : 2 * k);
+  }
+}
+
+/** What is painted one over the other: all at once, or what a highlight fades and then what it does not. */
+function layersOf(scene, edges, leaves, light) {
+  if (!light) return [{ alpha: 1, edges, leaves }];
+  const layer = (alpha, isLit) => ({
+    alpha,
+    edges: edges.filter((edge) => litEdge(scene, light.lit, edge) > Lit.FADED === isLit),
+    leaves: leaves.filter((box) => light.lit[box] > Lit.FADED === isLit),
+  });
+  return [layer(FADED, false), layer(1, true)];
+}
+
+function strongest(scene, edges, light) {
+  return edges.filter((edge) => litEdge(scene, light.lit, edge) === Lit.STRONG);
+}
+
+/** Rings around the boxes that stand out most, and how many of what stands out each closed group hides. */
+function paintLights(ctx, scene, leaves, rectOf, theme, light, k) {
+  for (const box of leaves) {
+    if (light.lit[box] === Lit.STRONG) paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, null, 1.4 * k);
+    const count = light.counts.get(box);
+    if (count && k > 0.08) paintBadge(ctx, rectOf(box), count.toLocaleString("en"), theme, k);
   }
 }
 

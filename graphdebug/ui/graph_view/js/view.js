@@ -19,6 +19,7 @@ import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { paint } from "./painter.js";
 import { Pointer } from "./pointer.js";
+import { Reach } from "./reach.js";
 import { Kind } from "./scene.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
@@ -48,7 +49,7 @@ class GraphView {
     this.scene = null;
     this.choice = NOTHING;
     this.modes = { expanded: null, flat: false, direction: "down" };
-    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), moving: false, transition: null };
+    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, moving: false, transition: null };
     this.#build(root);
   }
 
@@ -208,6 +209,7 @@ class GraphView {
     parts.status.textContent = `${counted(scene.meta.nodes, "node")} · ${counted(scene.boxes, "box", "boxes")} shown`;
     bar.flat.setAttribute("aria-pressed", String(Boolean(scene.meta.flat)));
     bar.direction.setAttribute("aria-pressed", String(!scene.down));
+    this.reach.dress();
     host.dataset.state = "ready";
     host.dataset.boxes = scene.boxes;
   }
@@ -298,6 +300,7 @@ class GraphView {
       (found) => this.reveal(found.graph, found.id),
       () => this.host.focus({ preventScroll: true }),
     );
+    this.reach = new Reach(this);
     this.bar = chrome.toolbar(this.finder, this.#actions());
     this.map = new MiniMap((x, y) => this.stage.look(x, y));
     const { trail, legend, status, ...others } = this.parts;
@@ -309,6 +312,7 @@ class GraphView {
       { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
       this.canvas,
       head,
+      this.reach.element,
       this.foot,
       ...Object.values(others),
     );
@@ -338,10 +342,16 @@ class GraphView {
     };
   }
 
-  fit() {
+  /** Bring an area of the scene into view, the whole of it by default. */
+  fit(area) {
     if (!this.scene) return;
     const [w, h] = this.scene.meta.size;
-    this.stage.glide(Camera.fit({ x: 0, y: 0, w, h }, this.stage.room));
+    this.stage.glide(Camera.fit(area ?? { x: 0, y: 0, w, h }, this.stage.room));
+  }
+
+  /** Let boxes stand out without choosing them: {boxes: Set of ids, title, …} (see reach.js); null lets go. */
+  highlight(found) {
+    this.reach.show(found);
   }
 
   help() {
