@@ -19,7 +19,7 @@ from graphdebug.ui.first_steps import nothing_chosen, tap_hint
 from graphdebug.ui.state import Choice
 from graphdebug.ui.weight_panel import weight_panel
 from graphdebug.ui.words import plain, plural
-from graphdebug.view.labels import type_label
+from graphdebug.view.labels import shortened, type_label
 from graphdebug.workspace.entries import ModelEntry
 
 _MOST_VALUES = 6
@@ -181,7 +181,7 @@ def _value_line(value: Value, key: str, *, producers: bool) -> None:
         return
     kind = f":primary[{plain(type_label(value.type))}]" if value.type else ":gray[unknown type]"
     mark = {"initializer": " :gray[weight]", "input": " :gray[graph input]", "missing": " :red[made nowhere]"}
-    st.markdown(f"{slot}{plain(_middle_cut(value.name))}  \n{kind}{mark.get(value.role, '')}")
+    st.markdown(f"{slot}{plain(shortened(value.name, 60))}  \n{kind}{mark.get(value.role, '')}")
     if producers and value.producer is not None:
         _hops([value.producer], key)
     elif not producers and value.consumers:
@@ -193,7 +193,7 @@ def _hops(links: Sequence[NodeLink], key: str, most: int = _MOST_HOPS) -> None:
     with st.container(horizontal=True, gap="small"):
         for position, link in enumerate(links[:most]):
             st.button(
-                f"{plain(link.op)} :gray[{plain(_middle_cut(link.name, 30))}]",
+                f"{plain(link.op)} :gray[{plain(shortened(link.name, 22))}]",
                 key=f"hop-{key}-{position}",
                 icon=":material/arrow_forward:",
                 type="tertiary",
@@ -217,7 +217,3 @@ def _documentation(doc: Documentation) -> None:
 
 def _parameter(formal: Parameter) -> str:
     return f"- `{formal.name}` :gray-badge[{formal.presence}] {formal.text}"
-
-
-def _middle_cut(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most // 2 - 1]}…{text[-most // 2 :]}"

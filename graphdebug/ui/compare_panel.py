@@ -16,7 +16,7 @@ from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.plots import MEASURES, error_plot
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
-from graphdebug.ui.tables import comparison_columns, comparison_table
+from graphdebug.ui.tables import comparison_columns, comparison_table, left_out_columns, left_out_table
 from graphdebug.ui.words import dtype, plain, plural, shape
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
@@ -187,11 +187,12 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
 
     marked = next((at for at, row in enumerate(rows) if row.name == focus), None)
     mark_row(key, marked)
+    table = _table(_version(job, result), tuple(shown), rows)
     st.dataframe(
-        _table(_version(job, result), tuple(shown), rows),
+        table,
         hide_index=True,
         height=min(318, 38 + 35 * max(1, len(rows))),
-        column_config=comparison_columns(),
+        column_config=comparison_columns(table),
         on_select=choose,
         selection_mode=ROW_MODES,
         placeholder="–",
@@ -210,17 +211,13 @@ def not_compared_view(result: CompareResult) -> None:
     if not left_out:
         st.caption("Every tensor was compared.")
         return
-    table = pd.DataFrame({"reason": [row.reason for row in left_out]}).value_counts().reset_index(name="tensors")
-    st.dataframe(table, hide_index=True, height=min(240, 38 + 35 * len(table)))
-    st.dataframe(
-        {
-            "tensor": [row.name for row in left_out],
-            "op": [row.op for row in left_out],
-            "reason": [row.reason for row in left_out],
-        },
-        hide_index=True,
-        height=min(360, 38 + 35 * len(left_out)),
+    reasons = pd.DataFrame({"reason": [row.reason for row in left_out]}).value_counts().reset_index(name="tensors")
+    st.dataframe(reasons, hide_index=True, height=min(240, 38 + 35 * len(reasons)))
+    table = left_out_table(
+        [row.name for row in left_out], [row.reason for row in left_out], [row.op for row in left_out]
     )
+    height = min(360, 38 + 35 * len(left_out))
+    st.dataframe(table, hide_index=True, height=height, column_config=left_out_columns(table))
 
 
 def _short(row: Row) -> str:

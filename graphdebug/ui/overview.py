@@ -1,15 +1,17 @@
 """What one sees at once of a model: size, types, operators, weights, nested graphs, metadata."""
 
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from graphdebug.model.records import GraphInfo, ModelSummary, ValueInfo
+from graphdebug.model.records import GraphInfo, InitializerInfo, ModelSummary, ValueInfo
 from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.findings_list import findings_list
+from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.navigation import available
 from graphdebug.ui.scroll import scroll_to_top
 from graphdebug.ui.words import amount, dtype, plain, shape
@@ -17,11 +19,8 @@ from graphdebug.workspace import intake
 from graphdebug.workspace.entries import ModelEntry
 
 _OPS_SHOWN = 14
-_WIDTHS = {
-    "name": st.column_config.TextColumn(width="medium"),
-    "type": st.column_config.TextColumn(width="small"),
-    "shape": st.column_config.TextColumn(width="medium"),
-}
+_NAME = 220
+_WIDTHS = {name: st.column_config.TextColumn(width="small") for name in ("type", "size")}
 
 
 def overview(entry: ModelEntry) -> None:
@@ -69,8 +68,15 @@ def _values(title: str, values: tuple[ValueInfo, ...]) -> None:
     if not values:
         st.caption("None.")
         return
-    rows = [{"name": value.name, "type": dtype(value.type), "shape": shape(value.type)} for value in values]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
+    _table(values, {"type": [dtype(value.type) for value in values], "shape": [shape(value.type) for value in values]})
+
+
+def _table(named: Sequence[ValueInfo | InitializerInfo], columns: Mapping[str, Sequence[str]]) -> None:
+    """Show things with their names in the first column."""
+    names = [each.name for each in named]
+    table = pd.DataFrame({"name": name_cells(names, _NAME), **columns, **full_names(names, _NAME)})
+    shown = {"name": name_column("name", table["name"], _NAME), **_WIDTHS}
+    st.dataframe(table, hide_index=True, column_config=shown)
 
 
 def _operators(summary: ModelSummary) -> None:
@@ -101,11 +107,13 @@ def _weights(summary: ModelSummary) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         st.subheader("Largest initializers")
-        rows = [
-            {"name": item.name, "type": dtype(item.type), "shape": shape(item.type), "size": size_text(item.bytes)}
-            for item in summary.largest
-        ]
-        st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=_WIDTHS)
+        largest = summary.largest
+        columns = {
+            "type": [dtype(item.type) for item in largest],
+            "size": [size_text(item.bytes) for item in largest],
+            "shape": [shape(item.type) for item in largest],
+        }
+        _table(largest, columns)
     with right:
         st.subheader("Weights by type")
         table = pd.DataFrame(summary.bytes_by_dtype, columns=["type", "elements", "size"])

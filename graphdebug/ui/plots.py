@@ -15,7 +15,10 @@ from graphdebug.report.colors import NONFINITE, STATUS_COLOR, STEPS, excess
 from graphdebug.runtime.requests import TensorStatistics
 from graphdebug.ui.palette import ACCENT, DIVERGING, SEQUENTIAL, STATUS_SYMBOL
 from graphdebug.ui.slices import Plane
+from graphdebug.view.labels import shortened
 
+_HOVER = 80
+"""Letters of a line in what is shown of a point under the pointer."""
 TRANSPARENT = "rgba(0,0,0,0)"
 Point = tuple[Row, float | None]
 
@@ -203,10 +206,6 @@ def _height(error: float | None, floor: float, ceiling: float) -> float:
 
 def _hover(row: Row, error: float | None, measure: str) -> str:
     said = f"{measure}: {error:.3g}" if error is not None else row.reason or "no number"
-    place = f"{row.op} · {row.scope}" if row.scope else row.op
-    return f"<b>{escape(_shorten(row.name))}</b><br>{escape(_shorten(place))}<br>{row.status} · {escape(said)}"
-
-
-def _shorten(text: str, limit: int = 80) -> str:
-    """Return ``text`` with its middle left out: both ends of a long name tell more than its start."""
-    return text if len(text) <= limit else f"{text[: limit // 2 - 1]}…{text[-(limit // 2) :]}"
+    name = shortened(row.name, _HOVER)
+    place = shortened(f"{row.op} · {row.scope}" if row.scope else row.op, _HOVER)
+    return f"<b>{escape(name)}</b><br>{escape(place)}<br>{row.status} · {escape(said)}"

@@ -8,8 +8,15 @@ from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure
 from graphdebug.ui.words import ago, plain, plural
+from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import JobEntry, JobState
 
+_TEXT = 260
+"""Pixels of titles and of results."""
+_ONE_LINE, _FOUR_LINES = 36, 120
+"""Letters of a text that have room in one line, and in four."""
+_TALL = 84
+"""Pixels of four lines. Texts wrap in lines of more than 64, otherwise what has no room is cut off."""
 _STATES = {
     JobState.QUEUED: "⏳ waiting",
     JobState.RUNNING: "⏳ running",
@@ -26,16 +33,18 @@ def results_list(jobs: list[JobEntry]) -> None:
         return
     only_open = state.current_model() is not None and st.toggle("Only the open model", key="reports-only-open")
     shown = [job for job in jobs if not only_open or job.model_id == state.parameter("model")]
+    table = _table(shown)
     picked = st.dataframe(
-        _table(shown),
+        table,
         hide_index=True,
         on_select="rerun",
         selection_mode=["multi-row", "single-cell"],
         key="reports-table",
         column_config={
-            "title": st.column_config.TextColumn(width="large"),
-            "result": st.column_config.TextColumn(width="large"),
+            "title": st.column_config.TextColumn(width=_TEXT),
+            "result": st.column_config.TextColumn(width=_TEXT),
         },
+        row_height=_TALL if any(len(text) > _ONE_LINE for text in (*table["title"], *table["result"])) else None,
     )
     for row, _ in picked.selection.cells:
         _reopen(shown[row])
@@ -72,9 +81,9 @@ def _table(jobs: list[JobEntry]) -> pd.DataFrame:
         {
             "kind": [state.RESULTS[job.kind] for job in jobs],
             "state": [_STATES[job.state] for job in jobs],
-            "title": [job.title for job in jobs],
-            "result": [verdict(job) for job in jobs],
             "when": [ago(job.created) for job in jobs],
+            "title": [shortened(job.title, _FOUR_LINES) for job in jobs],
+            "result": [shortened(verdict(job), _FOUR_LINES) for job in jobs],
             "size": [size_text(job.bytes) for job in jobs],
         }
     )
@@ -89,6 +98,7 @@ def _reopen(job: JobEntry) -> None:
 
 
 def _detail(job: JobEntry) -> None:
+    st.caption(f"{plain(job.title)}  \n{plain(verdict(job))}")
     failure(job)
     files = sorted(path for path in job.folder.glob("*") if path.is_file()) if job.folder.is_dir() else []
     if files:

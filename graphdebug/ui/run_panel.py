@@ -12,7 +12,7 @@ from graphdebug.ui import state
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
-from graphdebug.ui.tables import run_columns, run_table
+from graphdebug.ui.tables import left_out_columns, left_out_table, run_columns, run_table
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
@@ -62,11 +62,12 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
     _download_bar(job)
     marked = next((at for at, row in enumerate(result.rows) if row.name == focus), None)
     mark_row(key, marked)
+    table = _table(job.id, result)
     st.dataframe(
-        _table(job.id, result),
+        table,
         hide_index=True,
         height=min(283, 38 + 35 * max(1, len(result.rows))),
-        column_config=run_columns(),
+        column_config=run_columns(table),
         on_select=choose,
         selection_mode=ROW_MODES,
         placeholder="–",
@@ -74,9 +75,8 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
     )
     if result.untapped:
         with st.expander(f"{plural(len(result.untapped), 'tensor')} not recorded"):
-            st.dataframe(
-                {"tensor": list(result.untapped), "reason": list(result.untapped.values())}, hide_index=True, height=240
-            )
+            left_out = left_out_table(list(result.untapped), list(result.untapped.values()))
+            st.dataframe(left_out, hide_index=True, height=240, column_config=left_out_columns(left_out))
 
 
 def focus_of(result: RunResult, choice: Choice | None) -> TensorRow | None:

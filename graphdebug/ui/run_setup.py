@@ -11,6 +11,7 @@ from graphdebug.ui.results import remember_feeds, remembered_feeds
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of
 from graphdebug.ui.words import plain, plural
+from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import ModelEntry
 
 _JOB = "graphdebug.runtime.run:run_job"
@@ -74,7 +75,7 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
         st.caption(f"{plural(len(picked), 'tensor')} picked. This graph is large: choose in it and tap.")
     chosen = [name for name in tensors_of(entry, choice) if name not in picked]
     with st.container(horizontal=True, gap="small"):
-        label = f"Tap {plain(_shorten(chosen[0]))}" if chosen else "Tap the chosen tensor"
+        label = f"Tap {plain(shortened(chosen[0], 28))}" if chosen else "Tap the chosen tensor"
         tip = "Choose a node or a tensor in the graph first." if not chosen else "Adds what is chosen in the graph."
         st.button(label, icon=":material/add:", on_click=state.pick, args=chosen, disabled=not chosen, help=tip)
         outputs = [value.name for value in entry.record.summary.outputs]
@@ -109,7 +110,3 @@ def _feeds(entry: ModelEntry) -> FeedSpec:
     feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}", usual)
     remember_feeds(entry.id, feeds)
     return feeds
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 28 else f"…{name[-27:]}"

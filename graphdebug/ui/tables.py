@@ -9,19 +9,22 @@ import streamlit as st
 from graphdebug.compare.records import Row, Status
 from graphdebug.report.colors import excess
 from graphdebug.runtime.requests import TensorRow
+from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.words import dtype, shape
 
-_NAME = 165
+_NAME = 175
 """Pixels of the name's column: it stays in view while the others scroll."""
+_WIDE = 250
+_TENSOR, _EXCESS = "tensor", "÷ tol."
 _SIGNS = {Status.MATCH: "✓", Status.DIFFER: "✗", Status.NOT_COMPARED: "–"}
 
 
 def run_table(rows: Sequence[TensorRow]) -> pd.DataFrame:
     """Return one line a tapped tensor, in topological order."""
-    statistics = [row.statistics for row in rows]
+    names, statistics = [row.name for row in rows], [row.statistics for row in rows]
     return pd.DataFrame(
         {
-            "tensor": [row.name for row in rows],
+            _TENSOR: name_cells(names, _NAME),
             "min": pd.array([each.minimum if each else None for each in statistics], dtype="Float64"),
             "max": pd.array([each.maximum if each else None for each in statistics], dtype="Float64"),
             "NaN": pd.array([each.nans if each else None for each in statistics], dtype="Int64"),
@@ -35,15 +38,16 @@ def run_table(rows: Sequence[TensorRow]) -> pd.DataFrame:
             "elements": pd.array([each.size if each else None for each in statistics], dtype="Int64"),
             "bytes": [row.bytes for row in rows],
             "note": [row.note for row in rows],
+            **full_names(names, _NAME),
         }
     )
 
 
-def run_columns() -> dict[str, Any]:
-    """Return the column configuration of ``run_table``."""
+def run_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the column configuration of a ``run_table``."""
     scientific = {name: _number(name) for name in ("min", "max", "mean", "std")}
     return scientific | {
-        "tensor": st.column_config.TextColumn("tensor", width=_NAME, pinned=True),
+        _TENSOR: name_column(_TENSOR, table[_TENSOR], _NAME, pinned=True),
         "shape": st.column_config.TextColumn("shape", width="small"),
         "bytes": st.column_config.NumberColumn("size", format="bytes"),
         "note": st.column_config.TextColumn("note", width="medium"),
@@ -52,7 +56,7 @@ def run_columns() -> dict[str, Any]:
 
 def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
     """Return one line a tensor of a comparison, in topological order of the reference."""
-    metrics = [row.metrics for row in rows]
+    names, metrics = [row.name for row in rows], [row.metrics for row in rows]
 
     def column(name: str) -> Any:
         return pd.array([getattr(each, name) if each else None for each in metrics], dtype="Float64")
@@ -60,8 +64,8 @@ def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "status": [_SIGNS[row.status] for row in rows],
-            "tensor": [row.name for row in rows],
-            "error ÷ tolerance": pd.array([excess(row) for row in rows], dtype="Float64"),
+            _TENSOR: name_cells(names, _NAME),
+            _EXCESS: pd.array([excess(row) for row in rows], dtype="Float64"),
             "max abs": column("max_abs"),
             "op": [row.op for row in rows],
             "scope": [row.scope for row in rows],
@@ -80,17 +84,32 @@ def comparison_table(rows: Sequence[Row]) -> pd.DataFrame:
             "shape": [shape(row.reference_type) if row.reference_type else "" for row in rows],
             "source": [row.source for row in rows],
             "reason": [row.reason for row in rows],
+            **full_names(names, _NAME),
         }
     )
 
 
-def comparison_columns() -> dict[str, Any]:
-    """Return the column configuration of ``comparison_table``."""
+def left_out_table(names: Sequence[str], reasons: Sequence[str], ops: Sequence[str] = ()) -> pd.DataFrame:
+    """Return one line for each tensor that was not recorded or not compared."""
+    shown = {_TENSOR: name_cells(names, _WIDE), "op": list(ops), "reason": list(reasons), **full_names(names, _WIDE)}
+    return pd.DataFrame({name: cells for name, cells in shown.items() if cells})
+
+
+def left_out_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the column configuration of a ``left_out_table``."""
+    return {_TENSOR: name_column(_TENSOR, table[_TENSOR], _WIDE)}
+
+
+def comparison_columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the column configuration of a ``comparison_table``."""
     errors = {name: _number(name, "%.2e") for name in ("max abs", "mean abs", "max rel", "RMSE")}
-    values = {name: _number(name) for name in ("error ÷ tolerance", "reference", "candidate", "ULP")}
+    values = {name: _number(name) for name in ("reference", "candidate", "ULP")}
     special = {
         "status": st.column_config.TextColumn("", width=28, pinned=True, help="✓ match, ✗ differ, – not compared"),
-        "tensor": st.column_config.TextColumn("tensor", width=_NAME, pinned=True),
+        _TENSOR: name_column(_TENSOR, table[_TENSOR], _NAME, pinned=True),
+        _EXCESS: st.column_config.NumberColumn(
+            _EXCESS, width=75, format="%.4g", help="Largest error ÷ what the tolerance allows; more than 1 differs"
+        ),
         "cosine": st.column_config.NumberColumn("cosine", format="%.7f"),
         "SQNR dB": st.column_config.NumberColumn("SQNR dB", format="%.1f"),
         "outside": st.column_config.NumberColumn(

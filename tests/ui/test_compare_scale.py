@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -10,8 +10,9 @@ from graphdebug.compare.judge import judge
 from graphdebug.compare.pairing import Pair, Place
 from graphdebug.compare.records import Row, Status, Tolerance
 from graphdebug.report.colors import NOT_COMPARED, ONE_SIDED, STEPS, excess, step
+from graphdebug.ui.name_column import FULL
 from graphdebug.ui.plots import MEASURES, error_plot
-from graphdebug.ui.tables import comparison_table
+from graphdebug.ui.tables import comparison_columns, comparison_table
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -24,6 +25,7 @@ def row(reference, candidate, tolerance: Tolerance | None = None, name: str = "t
 values = hnp.arrays(np.float32, 20, elements=st.floats(-100, 100, width=32))
 
 
+@settings(deadline=None)  # the first example pays for imports
 @given(values, values, st.floats(1e-6, 1), st.floats(1e-6, 1), st.booleans())
 def test_excess_is_the_largest_error_in_tolerances(reference, noise, rtol, atol, absolute):
     candidate = (reference + noise / 100).astype(np.float32)
@@ -89,3 +91,23 @@ def test_identical_tensors_stand_below_the_tolerance_line_however_bad_the_others
         for name, y in zip(trace.customdata, trace.y, strict=True)
     }
     assert heights["same"] <= 0.01 < 1 < heights["wrong"]
+
+
+@pytest.mark.parametrize("layers", [1, 12])
+def test_tables_show_how_long_names_end_and_have_them_whole(layers: int) -> None:
+    tensor = np.ones(2, np.float32)
+    names = [f"/model/encoder/{'block/' * 10}layers.{layer}/q_proj/MatMul_output_0" for layer in range(layers)]
+    rows = [row(tensor, tensor, name=name, position=at) for at, name in enumerate(names)]
+    table = comparison_table(rows)
+    assert table[FULL].tolist() == names
+    width = comparison_columns(table)["tensor"]["width"]
+    for name, cell in zip(names, table["tensor"], strict=True):
+        assert len(cell) <= width / 4  # a table draws no more than these, from the start on
+        assert cell.endswith(name[-20:]) and "…" in cell
+    assert comparison_columns(table)["tensor"]["alignment"] == "right"
+
+
+def test_short_names_stay_as_they_are() -> None:
+    table = comparison_table([row(np.ones(2, np.float32), np.ones(2, np.float32), name="/conv1/Conv_output_0")])
+    assert table["tensor"].tolist() == ["/conv1/Conv_output_0"] and FULL not in table
+    assert comparison_columns(table)["tensor"]["alignment"] == "left"
