@@ -49,10 +49,10 @@ def endless_loop(path: Path) -> Path:
     return save(path, [loop], [floats("x", [4])], [floats("y", [4])], constants)
 
 
-def ten_gigabytes(path: Path) -> Path:
-    """A ConstantOfShape of 2.5 · 10⁹ float32."""
-    shape = {"shape": np.array([2500, 1_000_000], np.int64)}
-    return save(path, [helper.make_node("ConstantOfShape", ["shape"], ["y"])], [], [floats("y", [2500, 10**6])], shape)
+def forty_gigabytes(path: Path) -> Path:
+    """A ConstantOfShape of 10¹⁰ float32: more than a job may have; 10 GB would be computed, and written to the disk."""
+    shape = {"shape": np.array([10**4, 10**6], np.int64)}
+    return save(path, [helper.make_node("ConstantOfShape", ["shape"], ["y"])], [], [floats("y", [10**4, 10**6])], shape)
 
 
 def division_by_zero(path: Path) -> Path:
@@ -119,7 +119,7 @@ def test_a_worker_killed_from_outside_is_said(page: Page, server: str, samples: 
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        pytest.param(ten_gigabytes, r"needed more than the .* of memory that it may use", id="ten gigabytes"),
+        pytest.param(forty_gigabytes, r"needed more than the .* of memory that it may use", id="forty gigabytes"),
         pytest.param(division_by_zero, r"ended by SIGFPE.*division by zero", id="division by zero"),
     ],
 )
