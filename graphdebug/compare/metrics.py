@@ -44,6 +44,9 @@ _STRETCHES = np.arange(SAMPLE) + np.random.default_rng(0).random(SAMPLE)
 ZERO_EXPONENT = -2000
 """Stands for log2 of zero in the joint histogram."""
 
+_BIAS, _NOT_FINITE = 1023, 2047
+"""Exponents of float64 as its bits have them (IEEE 754): what is added to each, and the one of infinity and NaN."""
+
 _SIGN_MAGNITUDE = frozenset(
     np.dtype(kind)
     for kind in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
@@ -108,18 +111,22 @@ def joint_histogram(reference: Array, candidate: Array) -> tuple[tuple[int, int,
     """Count elements over (⌊log2 |reference|⌋, ⌊log2 |error|⌋): a sparse histogram of flat arrays.
 
     Of more than `SAMPLE` elements one is drawn from each of as many equal stretches (jittered, so that no period of
-    the tensor can hide; the draw is the same every time). Zeros go to `ZERO_EXPONENT`.
+    the tensor can hide; the draw is the same every time). Zeros, and numbers below the smallest normal float64, go to
+    `ZERO_EXPONENT`.
     """
     if reference.size > SAMPLE:
         places = (_STRETCHES * (reference.size / SAMPLE)).astype(np.int64)
         reference, candidate = reference[places], candidate[places]
     r, d = _difference(reference, candidate)
-    magnitude, error = np.abs(r), np.abs(d)
-    finite = np.isfinite(magnitude) & np.isfinite(error)
-    key = (_log2(magnitude[finite]) << 16) + (_log2(error[finite]) & 0xFFFF)
-    cells, counts = np.unique(key, return_counts=True)
-    rows, columns = cells >> 16, ((cells & 0xFFFF) ^ 0x8000) - 0x8000  # the low half is a signed number again
-    return tuple(zip(rows.tolist(), columns.tolist(), counts.tolist(), strict=True))
+    row, column = _exponent(np.abs(r)), _exponent(np.abs(d))
+    finite = np.maximum(row, column) < _NOT_FINITE
+    if not finite.all():
+        row, column = row[finite], column[finite]
+    cells = np.sort((row << 11) + column)
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    cells, counts = cells[starts], np.diff(starts, append=len(cells))
+    rows, columns = (np.where(part == 0, ZERO_EXPONENT, part - _BIAS).tolist() for part in (cells >> 11, cells & 0x7FF))
+    return tuple(zip(rows, columns, counts.tolist(), strict=True))
 
 
 def argmax_agreement(reference: Array, candidate: Array) -> float | None:
@@ -313,9 +320,9 @@ def _describe(index: int, reference: Array, candidate: Array) -> str:
     return f"at [{place}] the reference is {reference[at]!s}, the candidate {candidate[at]!s}"
 
 
-def _log2(magnitude: Floats) -> NDArray[np.int32]:
-    """⌊log2⌋ of numbers that are not negative; `ZERO_EXPONENT` for zero."""
-    return np.where(magnitude == 0, ZERO_EXPONENT, np.frexp(magnitude)[1] - 1).astype(np.int32)
+def _exponent(magnitude: Floats) -> NDArray[np.int64]:
+    """⌊log2⌋ + `_BIAS` of numbers that are not negative, as their bits have it: 0 for zero, `_NOT_FINITE` at the end."""
+    return magnitude.view(np.int64) >> 52
 
 
 def _scalar(value: Any) -> float:

@@ -1,5 +1,8 @@
 """Judging on all cores: forked processes read the tensors where they lie and send their rows through pipes.
 
+This process judges a share of its own: forking costs milliseconds for every gigabyte held, and a process that only
+collects rows would still take a core from the others.
+
 Threads would not do: calls into NumPy of some microseconds each hand the interpreter to and fro, so that two threads
 take longer than one (measured; see benchmarks/README.md). A forked process shares every page of the tensors until it
 writes, and it only reads them.
@@ -27,6 +30,8 @@ _TENSOR_COST = 50_000
 _MOST = 16
 """Processes; beyond, memory is the limit."""
 
+_decoder = msgspec.msgpack.Decoder(tuple[int, Row])
+
 
 def judge_all(jobs: Sequence[Callable[[], Row]], sizes: Sequence[int]) -> Iterator[Row]:
     """Yield what every job returns, in any order; ``sizes`` are the bytes that each has to look at."""
@@ -34,37 +39,47 @@ def judge_all(jobs: Sequence[Callable[[], Row]], sizes: Sequence[int]) -> Iterat
     count = min(_cores(), _MOST, sum(costs) // _WORTH_A_FORK) if sys.platform == "linux" else 1
     missing = set(range(len(jobs)))
     if count > 1:
-        for number, row in _forked(jobs, _shares(costs, count)):
+        own, *others = _shares(costs, count)
+        for number, row in _forked(jobs, own, others):
             missing.discard(number)
             yield row
     for number in sorted(missing):  # a child that died left its share; here, the reason comes to light
         yield jobs[number]()
 
 
-def _forked(jobs: Sequence[Callable[[], Row]], shares: Sequence[Sequence[int]]) -> Iterator[tuple[int, Row]]:
-    """Judge each share in a child of its own; yield job numbers and rows as they come."""
-    decoder = msgspec.msgpack.Decoder(tuple[int, Row])
+def _forked(
+    jobs: Sequence[Callable[[], Row]], own: Sequence[int], others: Sequence[Sequence[int]]
+) -> Iterator[tuple[int, Row]]:
+    """Judge the share ``own`` here and each other share in a child; yield job numbers and rows as they come."""
     children: list[int] = []
     with selectors.DefaultSelector() as pipes:
-        for share in shares:
-            child, pipe = _child(jobs, share)
-            children.append(child)
-            pipes.register(pipe, selectors.EVENT_READ, bytearray())
         try:
+            for share in others:
+                child, pipe = _child(jobs, share)
+                children.append(child)
+                pipes.register(pipe, selectors.EVENT_READ, bytearray())
+            for number in own:
+                yield number, jobs[number]()
+                yield from _received(pipes, 0)  # or the children would wait with their pipes full
             while pipes.get_map():
-                for key, _ in pipes.select():
-                    received: bytearray = key.data
-                    data = os.read(key.fd, 1 << 20)
-                    received += data
-                    if not data:
-                        pipes.unregister(key.fd)
-                        os.close(key.fd)
-                    yield from map(decoder.decode, _messages(received))
+                yield from _received(pipes, None)
         finally:
             for key in list(pipes.get_map().values()):
                 os.close(key.fd)
             for child in children:
                 os.waitpid(child, 0)  # a child whose pipe is closed ends by itself
+
+
+def _received(pipes: selectors.BaseSelector, timeout: float | None) -> Iterator[tuple[int, Row]]:
+    """Yield what has come through the pipes; wait up to ``timeout`` seconds for something (None: however long)."""
+    for key, _ in pipes.select(timeout):
+        received: bytearray = key.data
+        data = os.read(key.fd, 1 << 20)
+        received += data
+        if not data:
+            pipes.unregister(key.fd)
+            os.close(key.fd)
+        yield from map(_decoder.decode, _messages(received))
 
 
 def _child(jobs: Sequence[Callable[[], Row]], share: Sequence[int]) -> tuple[int, int]:

@@ -80,4 +80,6 @@ def _relative(scopes: list[str]) -> tuple[str, ...]:
 
 def _strings(text: str) -> list[str]:
     """Read the strings of a list as Python prints it. Foreign text: it is matched, never evaluated."""
+    if '"' not in text and "\\" not in text:  # nearly always; ten times as fast
+        return text.split("'")[1::2] if text.count("'") % 2 == 0 else text.split("'")[1:-1:2]
     return [single or double for single, double in _QUOTED.findall(text)]
