@@ -24,6 +24,7 @@ from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
 from graphdebug.runtime.backend import BackendError, Mode, Session, Value
 from graphdebug.runtime.events import Progress
+from graphdebug.runtime.heap import give_back
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.values import bytes_of
 
@@ -93,11 +94,13 @@ class _Comparison:
 
     def rows(self) -> Iterator[Row]:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
-        self.progress(None, "running without taps")
+        self.progress(None, "preparing both sides")
         with ThreadPoolExecutor(max_workers=2) as pool:  # making a session takes one core
-            plain = list(pool.map(self._run_plain, self.sides))
-            self.progress(None, "preparing both sides")
-            made = list(pool.map(self._prepare, self.sides))
+            # The candidate takes longer as a rule, being optimised: it comes first, so that no thread waits at the end.
+            asked = [
+                (pool.submit(self._prepare, side), pool.submit(self._run_plain, side)) for side in self.sides[::-1]
+            ]
+            made, plain = zip(*([step.result() for step in steps] for steps in asked[::-1]), strict=True)
         for side, session in zip(self.sides, made, strict=True):
             self.sessions[side.name] = self.stack.enter_context(closing(session))
         index = self.sides[0].index or self.sides[1].index
@@ -142,6 +145,7 @@ class _Comparison:
     def _fetch(self, side: OpenSide, names: Sequence[str], last: bool) -> dict[str, Value]:
         """Fetch tensors from one side; the ``last`` time what is missing of its outputs, too, and close its session."""
         self.progress(None, f"running the {side.name}")
+        give_back()  # of the sessions and tensors before
         session = self.sessions[side.name]
         wanted = {*names, *side.tapped}
         more = [name for name in session.outputs if last and side.runs and name not in wanted]

@@ -115,7 +115,7 @@ class HullBuilder:
 
     def add(self, reference: NDArray[np.float64], error: NDArray[np.float64]) -> None:
         """Take in one block: two contiguous float64 [n] arrays of magnitudes, all finite."""
-        if reference.min() < _TINY:
+        if float(reference.min()) < _TINY:
             self._zero_error = max(self._zero_error, float((error * (reference < _TINY)).max()))
         if len(error) > _FEW:
             if not len(self._hull):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -137,17 +138,22 @@ def _is_ranked(row: Row, reference: Array, candidate: Array) -> bool:
 
     So it is for floats that a model gives out, that a softmax makes, or that are called logits.
     """
-    floats = all("float" in side.dtype.name for side in (reference, candidate))
-    return floats and (row.is_output or row.op in _RANKED_OPS or "logits" in row.name.lower())
+    scores = row.is_output or row.op in _RANKED_OPS or "logits" in row.name.lower()
+    return scores and all("float" in side.dtype.name for side in (reference, candidate))
 
 
 def _type_of(array: Array) -> ValueType:
     """Return the ONNX type of a numpy array."""
+    return ValueType(_dtype_of(array.dtype), array.shape)
+
+
+@lru_cache
+def _dtype_of(dtype: np.dtype[Any]) -> str:
+    """Return ONNX's name of an element type; NumPy's where ONNX has none."""
     try:
-        dtype = "string" if array.dtype.kind in "OU" else dtype_name(np_dtype_to_tensor_dtype(array.dtype))
+        return "string" if dtype.kind in "OU" else dtype_name(np_dtype_to_tensor_dtype(dtype))
     except (KeyError, ValueError, TypeError):
-        dtype = array.dtype.name
-    return ValueType(dtype, tuple(array.shape))
+        return dtype.name
 
 
 def _kind(value: Any) -> str:

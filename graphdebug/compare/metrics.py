@@ -47,6 +47,8 @@ ZERO_EXPONENT = -2000
 _BIAS, _NOT_FINITE = 1023, 2047
 """Exponents of float64 as its bits have them (IEEE 754): what is added to each, and the one of infinity and NaN."""
 
+_WORDS = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
+
 _SIGN_MAGNITUDE = frozenset(
     np.dtype(kind)
     for kind in (np.float16, np.float32, np.float64, ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2)
@@ -255,9 +257,9 @@ def _flat(array: Array) -> Array:
 def _same_bytes(a: Array, b: Array) -> bool:
     if a.dtype != b.dtype:
         return False
-    word = np.dtype(f"u{min(a.dtype.itemsize, 8)}")
+    word = _WORDS[min(a.dtype.itemsize, 8)]
     a, b = a.view(word), b.view(word)
-    return all(np.array_equal(a[at : at + BLOCK], b[at : at + BLOCK]) for at in range(0, a.size, BLOCK))
+    return all(bool((a[at : at + BLOCK] == b[at : at + BLOCK]).all()) for at in range(0, a.size, BLOCK))
 
 
 def _wide(block: Array, unit: float = 1.0) -> Array:
@@ -321,7 +323,7 @@ def _describe(index: int, reference: Array, candidate: Array) -> str:
 
 
 def _exponent(magnitude: Floats) -> NDArray[np.int64]:
-    """⌊log2⌋ + `_BIAS` of numbers that are not negative, as their bits have it: 0 for zero, `_NOT_FINITE` at the end."""
+    """⌊log2⌋ + `_BIAS` of numbers that are not negative, as their bits have it (0 for zero)."""
     return magnitude.view(np.int64) >> 52
 
 

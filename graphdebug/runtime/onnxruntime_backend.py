@@ -62,7 +62,7 @@ class OnnxRuntimeBackend:
             return _deployed(model, wanted, chosen(model, taps))
         outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
         names = chosen(model, taps) if mode is Mode.ISOLATED else outputs
-        proto = named(model.proto)
+        proto = named(model)
         if mode is Mode.ISOLATED:
             proto = expose(proto, names)
         options = wanted.session_options(wanted.level)
@@ -154,7 +154,7 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
         options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
         minimum = "session.optimized_model_external_initializers_min_size_in_bytes"
         options.add_session_config_entry(minimum, str(_KEPT_INLINE))
-        _create(_serialize(named(model.proto)), wanted, options, model.path.parent)
+        _create(_serialize(named(model)), wanted, options, model.path.parent)
         optimized = onnx.load(folder / _OPTIMIZED, load_external_data=False)
         computed = {name for node in optimized.graph.node for name in node.output}
         constants = {tensor.name for tensor in optimized.graph.initializer}

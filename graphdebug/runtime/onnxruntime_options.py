@@ -27,6 +27,8 @@ _WAYS = {
 }
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?")
+_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
+"""Threads that wait for work leave the cores to whatever runs beside: no session here runs often enough to gain."""
 _NUMBER = re.compile(r"\d{1,6}")
 
 
@@ -64,7 +66,7 @@ class Configuration:
         options.use_deterministic_compute = self.deterministic
         options.enable_cpu_mem_arena = self.arena
         options.enable_mem_pattern = self.mem_pattern
-        for key, value in self.entries:
+        for key, value in {**_DEFAULTS, **dict(self.entries)}.items():
             options.add_session_config_entry(key, value)
         return options
 

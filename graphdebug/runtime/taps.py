@@ -48,15 +48,15 @@ def expose(proto: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     return exposed
 
 
-def named(proto: onnx.ModelProto) -> onnx.ModelProto:
+def named(model: Model) -> onnx.ModelProto:
     """Return the model with unnamed nodes called as they are shown (``Conv_17``), so that an engine can name them.
 
     A copy, where there are any: what we call nodes is never written to a file of the user's.
     """
-    if all(node.name for nodes in _node_lists(proto) for node in nodes):
-        return proto
+    if all(node.name for index in model.graphs.values() for node in index.nodes):
+        return model.proto
     copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
+    copy.CopyFrom(model.proto)
     for nodes in _node_lists(copy):
         for position, node in enumerate(nodes):
             node.name = display_name(node, position)

@@ -1,7 +1,7 @@
 """What can be said of a value that came out of a run."""
 
-import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,12 +54,22 @@ def static_bytes(kind: ValueType | None, dims: Mapping[str, int]) -> int | None:
     """Return the bytes of a tensor of a declared type, symbolic dimensions looked up in ``dims``; None when unknown."""
     if kind is None or kind.kind != "tensor" or kind.shape is None:
         return None
-    number = dtype_number(kind.dtype)
-    lengths = [dim if isinstance(dim, int) else dims.get(dim or "") for dim in kind.shape]
-    known = [length for length in lengths if length is not None]
-    if not number or len(known) < len(lengths):
+    total = _itemsize(kind.dtype)
+    if total is None:
         return None
-    return math.prod(known) * int(np.dtype(helper.tensor_dtype_to_np_dtype(number)).itemsize)
+    for dim in kind.shape:
+        length = dim if isinstance(dim, int) else dims.get(dim or "")
+        if length is None:
+            return None
+        total *= length
+    return total
+
+
+@lru_cache
+def _itemsize(dtype: str) -> int | None:
+    """Return the bytes of an element in NumPy; None where ONNX has no such type."""
+    number = dtype_number(dtype)
+    return int(np.dtype(helper.tensor_dtype_to_np_dtype(number)).itemsize) if number else None
 
 
 def _dtype_of(dtype: np.dtype[Any]) -> str:
