@@ -1,8 +1,8 @@
 """Runs a comparison: both sides on the same feeds, rows as they come, memory under a budget.
 
-Where both sides' tensors fit the budget, each side runs once and its session is closed before the other one runs. Where
-they do not, chunk after chunk is fetched from both; their sessions go through the model in slices then (see
-`runtime.bounded`). What was fetched is judged on all cores.
+Where both sides' tensors fit the budget, each side runs once, side by side with the other. Where they do not, chunk
+after chunk is fetched from both; their sessions go through the model in slices then (see `runtime.bounded`). What was
+fetched is judged on all cores.
 """
 
 import time
@@ -95,12 +95,10 @@ class _Comparison:
     def rows(self) -> Iterator[Row]:
         """Yield the row of every tensor: first those that cannot be compared, then the others chunk by chunk."""
         self.progress(None, "preparing both sides")
-        with ThreadPoolExecutor(max_workers=2) as pool:  # making a session takes one core
-            # The candidate takes longer as a rule, being optimised: it comes first, so that no thread waits at the end.
-            asked = [
-                (pool.submit(self._prepare, side), pool.submit(self._run_plain, side)) for side in self.sides[::-1]
-            ]
-            made, plain = zip(*([step.result() for step in steps] for steps in asked[::-1]), strict=True)
+        pool = self.stack.enter_context(ThreadPoolExecutor(max_workers=2))  # most steps of an engine take one core
+        # The candidate takes longer as a rule, being optimised: it comes first, so that no thread waits at the end.
+        asked = [(pool.submit(self._prepare, side), pool.submit(self._run_plain, side)) for side in self.sides[::-1]]
+        made, plain = zip(*([step.result() for step in steps] for steps in asked[::-1]), strict=True)
         for side, session in zip(self.sides, made, strict=True):
             self.sessions[side.name] = self.stack.enter_context(closing(session))
         index = self.sides[0].index or self.sides[1].index
@@ -113,7 +111,9 @@ class _Comparison:
         chunks = self._chunks(list(waiting))
         for number, names in enumerate(chunks):
             last = number == len(chunks) - 1
-            fetched = [self._fetch(side, names, last) for side in self.sides]
+            give_back()  # of the sessions and tensors before
+            self.progress(None, "running both sides")
+            fetched = list(pool.map(partial(self._fetch, names=names, last=last), self.sides))
             yield from judge_all(*self._calls([waiting[name] for name in names], fetched, outputs))
             del fetched  # before the next chunk comes
         for side, alone in zip(self.sides, plain, strict=True):
@@ -144,8 +144,6 @@ class _Comparison:
 
     def _fetch(self, side: OpenSide, names: Sequence[str], last: bool) -> dict[str, Value]:
         """Fetch tensors from one side; the ``last`` time what is missing of its outputs, too, and close its session."""
-        self.progress(None, f"running the {side.name}")
-        give_back()  # of the sessions and tensors before
         session = self.sessions[side.name]
         wanted = {*names, *side.tapped}
         more = [name for name in session.outputs if last and side.runs and name not in wanted]

@@ -52,7 +52,8 @@ def keep_data_set(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
     if not all(name.lower().endswith(".pb") for name in names):
         raise WorkspaceError("A data set is one .npz, one .zip of a test_data_set folder, or its .pb files.")
     with saying_what_is_wrong("Storing a data set"):
-        folder = _folder(workspace, uploads)
+        folder = _folder(workspace, uploads) / "test_data_set"
+        folder.mkdir(exist_ok=True)
         for upload, name in zip(uploads, names, strict=True):
             _write(upload, folder / name)
     return folder

@@ -14,7 +14,7 @@ from graphdebug.workspace.store import Workspace
 def ask_for_file(workspace: Workspace, types: list[str], before: str, key: str) -> str:
     """Ask for one file of one of ``types`` and return its path: of the file used ``before`` when no new one is given.
 
-    Empty when there is neither, or when the file was taken out again.
+    Empty when there is neither, when the file was taken out again, or when the workspace does not keep it any more.
     """
     label = " or ".join(f".{each}" for each in types)
     given = st.file_uploader(label, type=types, key=key, on_change=_forget, args=(key,), label_visibility="collapsed")
@@ -49,7 +49,7 @@ def _path(store: Callable[[], Path], uploads: Sequence[Upload], before: str, key
         except WorkspaceError as error:
             st.error(plain(str(error)))
             return ""
-    if forgotten or not before:
+    if forgotten or not before or not Path(before).exists():
         return ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Using {plain(short_name(before))}", width="content")

@@ -107,6 +107,21 @@ def test_an_endless_loop_can_be_cancelled(page: Page, server: str, samples: Path
     expect_app_works(page, server, samples)
 
 
+def test_an_endless_comparison_can_be_cancelled(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
+    page.goto(server)
+    drop(page, endless_loop(tmp_path / "endless.onnx"))
+    expect(page).to_have_url(re.compile("model="), timeout=PATIENCE)
+    page.get_by_role("link", name="Compare", exact=True).click()
+    page.get_by_role("button", name="Compare", exact=True).click(timeout=PATIENCE)
+    expect(page).to_have_url(re.compile("comparison="), timeout=PATIENCE)
+    expect(page.get_by_text("preparing both sides").first).to_be_visible(timeout=PATIENCE)
+    page.reload()  # the job goes on, and the page finds it again
+    page.get_by_test_id("stMain").get_by_role("button", name=re.compile("Cancel")).click(timeout=PATIENCE)
+    expect(message(page, "cancelled")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=PATIENCE)
+    expect_app_works(page, server, samples)
+
+
 def test_a_worker_killed_from_outside_is_said(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
     run(page, server, endless_loop(tmp_path / "endless.onnx"))
     expect(page.get_by_text(re.compile("running the model")).first).to_be_visible(timeout=PATIENCE)
