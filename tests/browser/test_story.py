@@ -57,6 +57,7 @@ def find(page: Page, text: str) -> None:
 def run_and_look(page: Page, tensor: str) -> None:
     """Tap what is chosen, run, and see its values."""
     go(page, "Tensors")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=SLOW)  # Graph has a "Tap", too
     page.get_by_role("button", name=tensor[-12:]).click()
     page.get_by_role("button", name="Pick outputs").click()
     page.get_by_role("button", name="Run", exact=True).click()
