@@ -1,4 +1,4 @@
-"""The graph view's questions: scenes, search, details, weights. JSON and packed bytes; names are data, never HTML."""
+"""The graph view's questions: scenes, details, weights. JSON and packed bytes; names are data, never HTML."""
 
 import asyncio
 import gzip
@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 
 from graphdebug.api.answers import json_answer
 from graphdebug.api.details import NotFoundError, index_of, initializer, node_details, value_details
+from graphdebug.api.forms import read_form
 from graphdebug.api.group_details import group_details
 from graphdebug.api.initializers import describe_initializer
 from graphdebug.api.models import find_entry, find_model
@@ -28,12 +28,10 @@ from graphdebug.model.tensors import TensorError
 from graphdebug.view.contents import contents
 from graphdebug.view.pack import pack
 from graphdebug.view.scene import default_expanded, reveal, scene
-from graphdebug.view.search import search
 
 ALL = "*"
 """``expanded=*``: every group."""
 _KEPT_SCENES, _LAYOUTS_AT_ONCE = 48, 4
-_LONGEST_BODY = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,29 +140,9 @@ async def _scene(request: Request) -> Response:
     """Answer with a scene. A list of groups too long for a URL comes as a form in the body of a POST."""
     query: Mapping[str, str] = request.query_params
     if request.method == "POST":
-        query = dict(parse_qsl((await _body(request)).decode(errors="replace"), keep_blank_values=True))
+        query = await read_form(request)
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_layouts, _answer, lambda: _scene_answer(request, query))
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LONGEST_BODY:
-            raise HTTPException(413, "This list of groups is too long.")
-    return body
-
-
-def _search(request: Request) -> Response:
-    query = request.query_params
-    model = find_model(find_entry(request.path_params["id"]))
-
-    def ask() -> Response:
-        index_of(model, query.get("graph", ""))
-        return json_answer(search(model, query.get("graph", ""), query.get("q", "")))
-
-    return _answer(ask)
 
 
 def _details(request: Request) -> Response:
@@ -219,7 +197,6 @@ def _answer(ask: Callable[[], Response]) -> Response:
 
 ROUTES: list[BaseRoute] = [
     Route("/models/{id}/scene", _scene, methods=["GET", "POST"]),
-    Route("/models/{id}/search", _search),
     Route("/models/{id}/details", _details),
     Route("/models/{id}/initializer", _initializer),
 ]

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from graphdebug.api import downloads, graph, jobs, static, uploads
+from graphdebug.api import downloads, graph, jobs, search, static, uploads
 from graphdebug.api.answers import on_error
 from graphdebug.api.guard import LOOPBACK, Guard
 from graphdebug.workspace.disk import WorkspaceError
@@ -15,6 +15,7 @@ from graphdebug.workspace.disk import WorkspaceError
 ROUTES: list[BaseRoute] = [
     *static.ROUTES,
     *graph.ROUTES,
+    *search.ROUTES,
     *uploads.ROUTES,
     *jobs.ROUTES,
     *downloads.ROUTES,

@@ -187,6 +187,9 @@ def test_very_many_groups_are_posted(client: TestClient, add: Any) -> None:
         ("m/details?id=", 404),
         ("m/details?graph=x&id=n:0", 404),
         ("m/search?graph=nowhere&q=a", 404),
+        ("m/search?q=a&skip=-1", 400),
+        ("m/highlight?graph=nowhere&q=a", 404),
+        ("m/highlight?q=from:nobody", 400),
         ("m/initializer?name=nowhere", 404),
         ("m/initializer?name=w&slice=1,x", 400),
     ],
@@ -212,7 +215,26 @@ def test_search_says_how_to_get_there(client: TestClient, add: Any) -> None:
     found = client.get(f"{address}/search", params={"q": "op:relu layers.2"}).json()
     assert found["total"] == 4
     assert found["hits"][0]["groups"] == ["s:layers.2"]
-    assert client.get(f"{address}/search", params={"q": ""}).json()["total"] == 0
+    assert found["suggestions"] == []
+
+
+def test_a_search_helps_itself(client: TestClient, add: Any) -> None:
+    address = f"{add(blocks(3, 20), 'm')}/search"
+    nothing = client.get(address, params={"q": ""}).json()
+    assert (nothing["total"], nothing["suggestions"][0]["text"]) == (0, "op:")
+    assert client.get(address, params={"q": "op:re"}).json()["suggestions"][0]["text"] == "op:Relu"
+    wrong = client.get(address, params={"q": "dtype:"})
+    assert (wrong.status_code, wrong.json()["total"]) == (200, 0)
+    assert wrong.json()["problem"].startswith("Write what to look for after dtype:")
+    rest = client.get(address, params={"q": "op:Relu", "skip": "50"}).json()
+    assert (rest["total"], [hit["id"] for hit in rest["hits"]]) == (60, [f"n:{node}" for node in range(50, 60)])
+
+
+def test_a_highlight_names_boxes(client: TestClient, add: Any) -> None:
+    found = client.get(f"{add(blocks(3, 4), 'm')}/highlight", params={"q": "from:n:7 hops:2"}).json()
+    assert found["title"] == "Downstream of /layers.1/act3/Relu, 2 steps"
+    assert found["boxes"] == ["n:7", "n:8", "n:9"]
+    assert found["inside"] == {"s:layers.1": 1, "s:layers.2": 2}
 
 
 def test_details_of_a_node(client: TestClient, add: Any) -> None:
