@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from graphdebug.api.details import NotFoundError, Value, find_value, index_of
 from graphdebug.model.document import Model
-from graphdebug.model.index import GraphIndex
-from graphdebug.view.contents import contents, is_constant
+from graphdebug.view.contents import contents
+from graphdebug.view.selection import border
 
 MOST_CROSSING = 100
 """Values listed on each side of a group's border."""
@@ -44,10 +44,7 @@ def group_details(model: Model, graph: str, group: str) -> GroupDetails:
         raise NotFoundError("This graph has no group of that name.")
     inside = set(found.all_nodes())
     members = sorted(inside)
-    made = {name: None for node in members for name in index.nodes[node].output if name}
-    taken = {name: None for node in members for name in index.nodes[node].input if name}
-    entering = [name for name in taken if name not in made and not is_constant(index, name)]
-    leaving = [name for name in made if name in index.outputs or _users(index, name) - inside]
+    crossing = border(index, inside)
     return GroupDetails(
         kind="group",
         graph=graph,
@@ -56,9 +53,11 @@ def group_details(model: Model, graph: str, group: str) -> GroupDetails:
         class_name=found.class_name,
         nodes=found.count,
         ops=tuple(Counter(index.nodes[node].op_type for node in members).most_common()),
-        inputs=tuple(find_value(model, graph, name) for name in entering[:MOST_CROSSING]),
-        outputs=tuple(_seen_outside(find_value(model, graph, name), inside) for name in leaving[:MOST_CROSSING]),
-        crossing=(len(entering), len(leaving)),
+        inputs=tuple(find_value(model, graph, name) for name in crossing.entering[:MOST_CROSSING]),
+        outputs=tuple(
+            _seen_outside(find_value(model, graph, name), inside) for name in crossing.leaving[:MOST_CROSSING]
+        ),
+        crossing=(len(crossing.entering), len(crossing.leaving)),
     )
 
 
@@ -66,7 +65,3 @@ def _seen_outside(value: Value, inside: Set[int]) -> Value:
     """Return a value without those users that are in the group themselves."""
     outside = tuple(link for link in value.consumers if int(link.id.removeprefix("n:")) not in inside)
     return replace(value, consumers=outside)
-
-
-def _users(index: GraphIndex, name: str) -> set[int]:
-    return {node for node, _ in index.consumers.get(name, ())} | set(index.captured.get(name, ()))

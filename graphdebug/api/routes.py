@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from graphdebug.api import downloads, graph, jobs, search, static, uploads
+from graphdebug.api import downloads, graph, jobs, search, selection, static, uploads
 from graphdebug.api.answers import on_error
 from graphdebug.api.guard import LOOPBACK, Guard
 from graphdebug.workspace.disk import WorkspaceError
@@ -16,6 +16,7 @@ ROUTES: list[BaseRoute] = [
     *static.ROUTES,
     *graph.ROUTES,
     *search.ROUTES,
+    *selection.ROUTES,
     *uploads.ROUTES,
     *jobs.ROUTES,
     *downloads.ROUTES,

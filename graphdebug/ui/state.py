@@ -1,24 +1,36 @@
 """What is open and what is chosen: the only place that reads and writes the URL and the session.
 
-The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``) says what is open, so a link reopens it in
-a fresh session. Streamlit clears it when the page changes; ``restore`` puts it back.
+The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``; ``selected``, ``from`` and ``to`` as far as
+they are short) says what is open, so a link reopens it in a fresh session. Streamlit clears it when the page changes;
+``restore`` puts it back.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
+from graphdebug.ui.marks import (
+    KEPT_ELSEWHERE,
+    Marks,
+    box_ids,
+    ids_in,
+    ids_text,
+    names_in,
+    names_text,
+    value_names,
+)
 from graphdebug.ui.navigation import page
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace, open_workspace
 
-PARAMETERS = ("model", "graph", "node", "value", "run", "comparison")
-_OF_A_MODEL = ("graph", "node", "value", "run", "comparison")
+PARAMETERS = ("model", "graph", "node", "value", "selected", "from", "to", "run", "comparison")
+_OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"
 _PICKED = "graphdebug.picked"
 _GROUP = "graphdebug.group"
+_MARKS = "graphdebug.marks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ def restore() -> None:
     in_url = {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
     if in_url:
         st.session_state[_OPEN] = in_url
+        _read_marks(in_url)
     else:
         _write(_open())
 
@@ -133,7 +146,69 @@ def choose(graph: str, node: int | None = None, value: str | None = None, group:
     st.session_state.pop(_GROUP, None)
     if group is not None:
         st.session_state[_GROUP] = Choice(graph, group, "group")
-    set_parameters(graph=graph or None, node=None if node is None else str(node), value=value)
+    node_text = None if node is None else str(node)
+    set_parameters(graph=graph or None, node=node_text, value=value, **_marks_text(graph))
+
+
+# The selection and where to cut, of the graph that is looked at
+
+
+def marks() -> Marks:
+    """Return what is selected in the graph that is looked at, and where it shall be cut."""
+    return _all_marks().get(_place(), Marks())
+
+
+def marks_are_lost() -> bool:
+    """Say whether the URL tells of marks that this session does not know: then only the browser's tab does."""
+    return _place() not in _all_marks() and any(
+        parameter(name) == KEPT_ELSEWHERE for name in ("selected", "from", "to")
+    )
+
+
+def selection() -> tuple[str, ...]:
+    """Return the ids of the selected boxes (see ``Marks``), () when nothing is selected."""
+    return marks().selected
+
+
+def set_selection(ids: Iterable[str]) -> None:
+    """Select these boxes and no others."""
+    _set_marks(replace(marks(), selected=box_ids(ids)))
+
+
+def cut_ends() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the values from which and to which to cut."""
+    return marks().starts, marks().ends
+
+
+def set_cut_ends(starts: Iterable[str], ends: Iterable[str]) -> None:
+    """Cut from these values and to these."""
+    _set_marks(replace(marks(), starts=value_names(starts), ends=value_names(ends)))
+
+
+def _set_marks(marked: Marks) -> None:
+    _all_marks()[_place()] = marked
+    set_parameters(**_marks_text(parameter("graph") or ""))
+
+
+def _marks_text(graph: str) -> dict[str, str | None]:
+    marked = _all_marks().get((parameter("model") or "", graph), Marks())
+    lists = ids_text(marked.selected), names_text(marked.starts), names_text(marked.ends)
+    return dict(zip(("selected", "from", "to"), lists, strict=True))
+
+
+def _read_marks(in_url: dict[str, str]) -> None:
+    texts = [in_url.get(name, "") for name in ("selected", "from", "to")]
+    if KEPT_ELSEWHERE not in texts:
+        _all_marks()[_place()] = Marks(ids_in(texts[0]), names_in(texts[1]), names_in(texts[2]))
+
+
+def _place() -> tuple[str, str]:
+    return parameter("model") or "", parameter("graph") or ""
+
+
+def _all_marks() -> dict[tuple[str, str], Marks]:
+    marked: dict[tuple[str, str], Marks] = st.session_state.setdefault(_MARKS, {})
+    return marked
 
 
 # Tensors picked for a run

@@ -1,10 +1,10 @@
 """The graph view as a Streamlit component: what Python tells it, and what it tells Python.
 
 The browser fetches scenes itself (``graphdebug.api.graph``); what passes here is small: which model, what to show as
-chosen, which colours to lay over the boxes, and, back, what was chosen.
+chosen and marked, which colours to lay over the boxes, and, back, what was chosen, marked and asked for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,12 @@ import streamlit as st
 
 from graphdebug.api.static import module_path
 from graphdebug.ui import state
+from graphdebug.ui.marks import box_ids
 from graphdebug.ui.state import Choice
 
 _HERE = Path(__file__).parent
 _SEEN = "graphdebug.graph_view.seen"
+_SEEN_MARKS = "graphdebug.graph_view.seen_marks"
 
 # Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
 # then runs first, so the view is taken down only when its parent is really gone.
@@ -48,6 +50,22 @@ class Overlay:
     marks: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do with what is selected: a button in the bar over the graph, an entry in a box's menu, a key.
+
+    ``run`` gets the ids of boxes: what is selected, else what is chosen, or the box whose menu was used. ``main_only``
+    actions are not offered in nested graphs and functions. ``key`` must not be one of the view's own.
+    """
+
+    name: str
+    label: str
+    help: str
+    run: Callable[[tuple[str, ...]], None]
+    key: str = ""
+    main_only: bool = False
+
+
 def graph_view(
     model_id: str,
     *,
@@ -55,8 +73,11 @@ def graph_view(
     overlay: Overlay | None = None,
     height: int | None = None,
     on_choice: Callable[[], None] | None = None,
+    actions: Sequence[Action] = (),
 ) -> Choice | None:
     """Show the graph of a model and return what is chosen in it: the app's one choice (``ui.state``), on every page.
+
+    What is selected and where to cut (``state.marks``) is the same on every page, too.
 
     Args:
         model_id: a model of the workspace.
@@ -64,6 +85,7 @@ def graph_view(
         overlay: colours to lay over the boxes.
         height: in pixels; as high as the window allows by default.
         on_choice: called after a choice made in the graph, before the page runs again.
+        actions: what can be done here with what is selected.
     """
 
     def chosen() -> None:
@@ -72,10 +94,23 @@ def graph_view(
             _take(model_id, made)
             if on_choice is not None:
                 on_choice()
+            for action in actions:
+                if action.name == made.get("act"):
+                    action.run(box_ids(made["ids"]))
 
     _component()(
         key=key,
-        data={"model": model_id, "select": _selection(model_id), "overlay": _overlay(overlay), "height": height},
+        data={
+            "model": model_id,
+            "select": _selection(model_id),
+            "marks": _marks(model_id),
+            "overlay": _overlay(overlay),
+            "height": height,
+            "actions": [
+                {"name": each.name, "label": each.label, "help": each.help, "key": each.key, "main": each.main_only}
+                for each in actions
+            ],
+        },
         on_choice_change=chosen,
         height="content",
     )
@@ -94,7 +129,7 @@ def _component() -> Callable[..., Any]:
 
 
 def _take(model_id: str, made: Mapping[str, Any]) -> None:
-    """Make what was chosen in the view the app's choice. Inputs and outputs of the graph are values to the app."""
+    """Take over what was chosen and marked in the view. Inputs and outputs of the graph are values to the app."""
     kind, _, name = str(made["id"]).partition(":")
     graph = str(made["graph"])
     if kind == "n":
@@ -106,6 +141,11 @@ def _take(model_id: str, made: Mapping[str, Any]) -> None:
     else:
         state.choose(graph)
     st.session_state[_SEEN] = (model_id, *_current(), st.session_state[_SEEN][-1])
+    marked = made.get("marks")
+    if marked is not None:
+        state.set_selection(marked["selected"])
+        state.set_cut_ends(marked["from"], marked["to"])
+        st.session_state[_SEEN_MARKS] = (model_id, graph, state.marks(), st.session_state[_SEEN_MARKS][-1])
 
 
 def _selection(model_id: str) -> dict[str, str]:
@@ -119,6 +159,21 @@ def _selection(model_id: str) -> dict[str, str]:
         st.session_state[_SEEN] = seen
     selection: dict[str, str] = seen[-1]
     return selection
+
+
+def _marks(model_id: str) -> dict[str, Any]:
+    """Return what the view shall show as marked, with a ``seq`` like that of ``_selection``.
+
+    ``lost``: this session does not know it, the view shall keep what it remembers, and tell.
+    """
+    graph, marked, lost = _current()[0], state.marks(), state.marks_are_lost()
+    seen = st.session_state.get(_SEEN_MARKS)
+    if seen is None or seen[:3] != (model_id, graph, marked):
+        sent = {"selected": list(marked.selected), "from": list(marked.starts), "to": list(marked.ends)}
+        seen = (model_id, graph, marked, {"seq": uuid4().hex[:8], "graph": graph, "lost": lost, **sent})
+        st.session_state[_SEEN_MARKS] = seen
+    marks: dict[str, Any] = seen[-1]
+    return marks
 
 
 def _current() -> tuple[str, str]:

@@ -43,3 +43,18 @@ export function describe(scene, { box, edge }, texts) {
   const more = scene.edgeCount[edge] > 1 ? `and ${scene.edgeCount[edge] - 1} more between these two` : "";
   return [name, scene.text(scene.edgeLabel[edge]), more, texts[`v:${name}`]].filter(Boolean);
 }
+
+/** A choice in words, for those who hear it; `look` tells where in the scene it is. */
+export function spoken(scene, id, { box, edges }) {
+  if (!scene || !id) return "";
+  if (box >= 0) {
+    const kind = SPOKEN[scene.kind[box]] ?? "";
+    const lines = edges.incoming?.length + edges.outgoing?.length;
+    const ways = lines ? [`${edges.incoming.length} in, ${edges.outgoing.length} out`] : [];
+    return [kind, ...describe(scene, { box, edge: -1 }, {}), ...ways].filter(Boolean).join(", ");
+  }
+  const edge = edges.value?.[0] ?? -1;
+  return edge >= 0 ? ["tensor", ...describe(scene, { box: -1, edge }, {})].join(", ") : "";
+}
+
+const SPOKEN = { [Kind.GROUP]: "collapsed group", [Kind.FRAME]: "expanded group", [Kind.INPUT]: "input", [Kind.OUTPUT]: "output" };

@@ -1,40 +1,28 @@
-/** What stands around the canvas: toolbar, trail of graphs, legend, notices, key sheet, tooltip, menu. */
+/** What stands around the canvas: toolbar, trail of graphs, legend, notices, tooltip. */
+import { commandFor, perform } from "./commands.js";
 import { element, iconButton } from "./dom.js";
 
-const KEYS = [
-  ["wheel, pinch", "zoom at the pointer"],
-  ["drag", "move"],
-  ["click", "choose a node, group, edge, input or output"],
-  ["double click, Enter", "expand or collapse a group, open a nested graph"],
-  ["↑ ↓", "along the edges"],
-  ["← →", "to the neighbour"],
-  ["f", "fit everything"],
-  ["+  −", "zoom"],
-  ["/", "search"],
-  ["Esc", "let go of the choice, then back to the outer graph"],
-  ["?", "this sheet"],
-];
-
-/** The toolbar; `actions` maps each button's name to a handler. Returns {element, flat, direction}: two toggles. */
-export function toolbar(finder, actions) {
-  const flat = iconButton("flat", "Flat: without groups", actions.flat);
-  const direction = iconButton("direction", "Turn: downwards or to the right", actions.direction);
+/** The toolbar of a GraphView. Returns {element, flat, direction}: two toggles. */
+export function toolbar(finder, view) {
+  const button = (name, label, key) => iconButton(name, `${label} (${key})`, () => perform(view, commandFor(key), key));
+  const flat = button("flat", "Flat: without groups", "g");
+  const direction = button("direction", "Turn: downwards or to the right", "r");
   const group = (...buttons) => element("div", { class: "group", role: "group" }, ...buttons);
   const bar = element(
     "div",
     { class: "bar", role: "toolbar", "aria-label": "Graph" },
     finder.element,
     group(
-      iconButton("fit", "Fit everything (f)", actions.fit),
-      iconButton("zoomOut", "Zoom out (−)", actions.zoomOut),
-      iconButton("zoomIn", "Zoom in (+)", actions.zoomIn),
+      button("fit", "Fit everything", "f"),
+      button("zoomOut", "Zoom out", "-"),
+      button("zoomIn", "Zoom in", "+"),
     ),
     group(
-      iconButton("collapse", "Collapse all groups", actions.collapseAll),
-      iconButton("expand", "Expand all groups", actions.expandAll),
+      button("collapse", "Collapse all groups", "w"),
+      button("expand", "Expand all groups", "e"),
       flat,
       direction,
-      iconButton("help", "Keys (?)", actions.help),
+      button("help", "Keys", "?"),
     ),
   );
   return { element: bar, flat, direction };
@@ -79,26 +67,6 @@ export function notice(container, kind, text, action) {
   container.replaceChildren(element("div", { class: "sentence", text }), ...button);
 }
 
-/** The sheet of keys and colours. */
-export function keySheet(categories, theme, close) {
-  const rows = KEYS.map(([key, meaning]) =>
-    element("div", { class: "row" }, element("kbd", { text: key }), element("span", { text: meaning })),
-  );
-  const colors = categories.map((name, i) => {
-    const swatch = element("span", { class: "swatch" });
-    swatch.style.background = theme.categories[i].strip;
-    return element("div", { class: "entry" }, swatch, element("span", { text: name }));
-  });
-  return element(
-    "div",
-    { class: "sheet", role: "dialog", "aria-label": "Keys and colours" },
-    element("div", { class: "head" }, element("strong", { text: "Keys" }), iconButton("close", "Close", close)),
-    ...rows,
-    element("div", { class: "head" }, element("strong", { text: "Colours" })),
-    element("div", { class: "colors" }, ...colors),
-  );
-}
-
 /** Put a tooltip of plain lines near a point of the view, inside it; no lines hide it. */
 export function tooltip(container, lines, x, y, width, height) {
   container.hidden = !lines.length;
@@ -110,21 +78,4 @@ export function tooltip(container, lines, x, y, width, height) {
   const low = y > height - 110;
   container.style.top = low ? "auto" : `${y + 16}px`;
   container.style.bottom = low ? `${height - y + 12}px` : "auto";
-}
-
-/** Let one choose which of several graphs to open: `entries` are {label, run}. */
-export function menu(container, entries, x, y) {
-  container.hidden = !entries.length;
-  container.style.left = `${x}px`;
-  container.style.top = `${y}px`;
-  const close = (run) => () => {
-    container.hidden = true;
-    run();
-  };
-  container.replaceChildren(
-    ...entries.map(({ label, run }) =>
-      element("button", { type: "button", role: "menuitem", text: label, on: { click: close(run) } }),
-    ),
-  );
-  container.firstChild?.focus();
 }

@@ -1,6 +1,7 @@
 /** Paints one frame of a scene on a canvas. */
 import { visible } from "./camera.js";
 import { paintChosenEdges, paintEdgeLabels, paintEdges } from "./paint_edges.js";
+import { paintFlags, paintMarked } from "./paint_selection.js";
 import { Detail, paintBadge, paintBox, paintFar, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
 import { Lit, litEdge } from "./reach.js";
 import { Kind } from "./scene.js";
@@ -16,6 +17,7 @@ const FADED = 0.2;
  * @property {Map<string, Object>} shades overlay: shades by box id; empty: the categories' colours
  * @property {Map<string, string>} marks overlay: colour of a dot by box id
  * @property {?{lit: Uint8Array, counts: Map<number, number>}} light highlight: see reach.js; null: nothing is faded
+ * @property {?Object} marked what is selected, and where to cut: see marksIn in selection.js
  * @property {boolean} moving the camera is on its way: cheaper edges will do
  * @property {?{rects: Float32Array, t: number}} transition boxes on their way from where they were
  */
@@ -57,12 +59,14 @@ export function paint(ctx, scene, camera, size, theme, look) {
   }
   for (const box of frames) paintFrameTitle(ctx, scene, box, rectOf(box), theme, k);
   if (k > 0.08) paintMarks(ctx, scene, clear.leaves, rectOf, theme, look, k);
+  if (look.marked) paintMarked(ctx, scene, leaves, look.marked, rectOf, (box) => radiusOf(scene, box), theme, k);
   if (look.light) paintLights(ctx, scene, clear.leaves, rectOf, theme, look.light, k);
   for (const box of [look.hovered, look.box]) {
     if (box < 0 || box >= scene.boxes) continue;
     const chosen = box === look.box;
     paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, chosen ? theme.halo : null, chosen ? k : 2 * k);
   }
+  if (look.marked && !look.transition) paintFlags(ctx, scene, look.marked, rectOf, theme, k);
 }
 
 /** What is painted one over the other: all at once, or what a highlight fades and then what it does not. */

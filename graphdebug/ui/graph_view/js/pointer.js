@@ -2,8 +2,10 @@
 import { NOTHING, choiceOf, describe } from "./choice.js";
 import * as chrome from "./chrome.js";
 import { listen } from "./gestures.js";
+import { element } from "./dom.js";
 import { hit } from "./hit.js";
 import { Kind } from "./scene.js";
+import { idsOf, idsWithin } from "./selection.js";
 
 /** Under this zoom the title of a frame cannot be read, so the tooltip says it. */
 const TITLES_FROM = 0.3;
@@ -14,13 +16,16 @@ export class Pointer {
   constructor(view) {
     this.view = view;
     this.hovered = { box: -1, edge: -1 };
+    this.band = element("div", { class: "band", hidden: true });
     listen(view.canvas, {
       pan: (dx, dy) => view.stage.pan(dx, dy),
       zoom: (x, y, factor) => view.stage.zoom(x, y, factor),
-      click: (x, y) => this.#click(x, y),
+      click: (x, y, shift) => (shift ? this.#shiftClick(x, y) : this.#click(x, y)),
       doubleClick: (x, y) => this.#doubleClick(x, y),
       hover: (x, y) => this.#hover(x, y),
       leave: () => this.#hover(AWAY, AWAY),
+      band: (area, done) => this.#band(area, done),
+      menu: (x, y) => this.#menu(x, y),
     });
   }
 
@@ -41,7 +46,7 @@ export class Pointer {
     const { view } = this;
     const { scene, parts } = view;
     view.host.focus({ preventScroll: true });
-    parts.menu.hidden = true;
+    view.menu.close();
     parts.tooltip.hidden = true;
     if (!scene) return;
     const { box, edge, toggle } = this.#at(x, y);
@@ -50,6 +55,36 @@ export class Pointer {
     else if (box >= 0) view.choose(choiceOf(scene.idOf(box)));
     else if (edge >= 0) view.choose(choiceOf(`v:${scene.text(scene.value[edge])}`));
     else if (view.choice.id) view.choose(NOTHING);
+  }
+
+  #shiftClick(x, y) {
+    const { view } = this;
+    const { scene } = view;
+    view.host.focus({ preventScroll: true });
+    const { box, edge } = this.#at(x, y);
+    if (!scene || (box < 0 && edge < 0)) return;
+    const ids = box >= 0 ? idsOf(scene, box) : [`v:${scene.text(scene.value[edge])}`];
+    view.marking.begin();
+    view.marking.toggle(ids);
+  }
+
+  /** The rubber band: `area` in pixels of the view; null: given up. */
+  #band(area, done) {
+    const { view } = this;
+    this.band.hidden = done || !area;
+    if (!area) return;
+    Object.assign(this.band.style, { left: `${area.x}px`, top: `${area.y}px`, width: `${area.w}px`, height: `${area.h}px` });
+    if (!done || !view.scene) return;
+    view.host.focus({ preventScroll: true });
+    const { k, tx, ty } = view.stage.camera;
+    view.marking.begin();
+    view.marking.add(idsWithin(view.scene, { x: (area.x - tx) / k, y: (area.y - ty) / k, w: area.w / k, h: area.h / k }));
+  }
+
+  #menu(x, y) {
+    const { view } = this;
+    view.parts.tooltip.hidden = true;
+    view.menu.openFor(this.#at(x, y), x, y);
   }
 
   #doubleClick(x, y) {

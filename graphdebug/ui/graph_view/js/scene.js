@@ -74,6 +74,17 @@ export class Scene {
     return { x: this.rect[i], y: this.rect[i + 1], w: this.rect[i + 2], h: this.rect[i + 3] };
   }
 
+  /** The rectangle around some boxes. */
+  around(boxes) {
+    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const box of boxes) {
+      const { x, y, w, h } = this.rectOf(box);
+      [left, top] = [Math.min(left, x), Math.min(top, y)];
+      [right, bottom] = [Math.max(right, x + w), Math.max(bottom, y + h)];
+    }
+    return { x: left, y: top, w: right - left, h: bottom - top };
+  }
+
   /** Boxes that touch the rectangle, frames before what they hold. */
   boxesIn({ x, y, w, h }) {
     const found = this.down ? this.boxBuckets.query(y, y + h) : this.boxBuckets.query(x, x + w);

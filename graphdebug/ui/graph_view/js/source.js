@@ -46,6 +46,22 @@ export class Source {
     return scene;
   }
 
+  /** Ask about boxes: {names, entering, leaving}. */
+  selected(graph, ids) {
+    return this.#post("selection", { graph, ids: JSON.stringify(ids) });
+  }
+
+  /** Ask for the part of a graph between values: {nodes, groups, places} (api/selection.py). */
+  part(graph, from, to) {
+    return this.#post("part", { graph, from: JSON.stringify(from), to: JSON.stringify(to) });
+  }
+
+  async #post(route, fields) {
+    const headers = { "X-Graphdebug": "1", "Content-Type": "application/x-www-form-urlencoded" };
+    const body = new URLSearchParams(fields).toString();
+    return (await ask(new URL(route, this.base), { method: "POST", headers, body })).json();
+  }
+
   /** Search; returns {hits, total}. */
   async search(graph, text, signal) {
     const url = new URL("search", this.base);

@@ -1,5 +1,5 @@
 /** The canvas and its camera: sizes, frames, movement. Knows nothing of what is painted. */
-import { between, ease, zoomAt } from "./camera.js";
+import { between, centre, ease, zoomAt } from "./camera.js";
 
 const SETTLE = 130;
 const GLIDE = 200;
@@ -47,6 +47,11 @@ export class Stage {
   look(x, y) {
     const { k, tx, ty } = this.camera;
     this.pan(this.width / 2 - (x * k + tx), this.height / 2 - (y * k + ty));
+  }
+
+  /** Bring a rectangle of the scene to the middle, large enough to be read. */
+  centre(rect) {
+    this.glide(centre(this.camera, rect, this.room));
   }
 
   pan(dx, dy) {

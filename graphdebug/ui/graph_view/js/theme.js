@@ -47,6 +47,7 @@ export function readTheme(host, categories) {
     edgeFar: css(mix(background, text, dark ? 0.3 : 0.26)),
     accent: css(accent),
     halo: css(accent, 0.22),
+    part: css(accent, dark ? 0.2 : 0.13),
     upstream: dark ? "#56b4e9" : "#0072b2",
     downstream: dark ? "#f0a04b" : "#d55e00",
     input: dark ? "#56b4e9" : "#0072b2",

@@ -5,33 +5,39 @@
  * sessionStorage, so that it stands as it was left after a page switch or a refresh.
  *
  * For tests the host element (`.graph-view`) has `data-state` ("loading", "ready", "error"), `data-boxes`,
- * `data-selected`, and a property `graphView`: the GraphView itself, whose `rectOf(id)` gives the client rectangle of a
- * box and whose `frameTime` is the milliseconds the last frame took to paint.
+ * `data-selected` (the choice), `data-selection` (how many are selected), and a property `graphView`: the GraphView
+ * itself, whose `rectOf(id)` gives the client rectangle of a box and whose `frameTime` is the milliseconds the last frame
+ * took to paint.
  */
 import { arrive } from "./arrival.js";
 import * as Camera from "./camera.js";
-import { NOTHING, choiceOf, counted, describe, edgesFor, graphTitle } from "./choice.js";
+import { NOTHING, choiceOf, counted, edgesFor, graphTitle, spoken } from "./choice.js";
 import * as chrome from "./chrome.js";
 import { element } from "./dom.js";
 import { Finder } from "./finder.js";
+import { keySheet } from "./key_sheet.js";
 import { Keys } from "./keys.js";
+import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { paint } from "./painter.js";
 import { Pointer } from "./pointer.js";
 import { Reach } from "./reach.js";
 import { Kind } from "./scene.js";
+import { Selection } from "./selection.js";
+import { SelectionBar } from "./selection_bar.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
 import { readTheme } from "./theme.js";
+import { Voice } from "./voice.js";
 import { functionOf, wayInto, wayTo } from "./way.js";
-
-const EMIT_PAUSE = 60;
 
 /**
  * @param {ShadowRoot|HTMLElement} root
- * @param {Object} data {model, graph, select: {seq, graph, id}, overlay: {title, legend, colors, texts, marks}, height}
- * @param {(choice: {graph: string, id: string, kind: string}) => void} emit
+ * @param {Object} data {model, graph, select: {seq, graph, id}, marks (see selection.js), actions: [{name, label, help, key,
+ *   main}], overlay: {title, legend, colors, texts, marks}, height}
+ * @param {(choice: {graph: string, id: string, kind: string}) => void} emit also {marks} when those changed, and {act, ids}:
+ *   do one of the `actions`
  */
 export function mount(root, data, emit) {
   const host = root.querySelector(".graph-view");
@@ -49,7 +55,7 @@ class GraphView {
     this.scene = null;
     this.choice = NOTHING;
     this.modes = { expanded: null, flat: false, direction: "down" };
-    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, moving: false, transition: null };
+    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, moving: false, transition: null };
     this.#build(root);
   }
 
@@ -63,6 +69,7 @@ class GraphView {
     this.theme = readTheme(this.host, this.scene?.meta.categories ?? []);
     this.#overlay(data.overlay);
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
+    this.marking.update(data.model, data.marks, old?.model === data.model);
     if (old?.model !== data.model) this.#openModel(data.model, select);
     else if (old.select?.seq !== select.seq) {
       remember({ seq: select.seq }, data.model);
@@ -177,6 +184,7 @@ class GraphView {
     this.theme = readTheme(this.host, scene.meta.categories);
     arrive(this.stage, this.look, sameGraph ? old : null, scene, wish);
     this.pointer.forget();
+    if (!sameGraph) this.marking.enter(wish.tell);
     const target = wish.choose === undefined ? this.choice : choiceOf(wish.choose);
     this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
     this.#dress();
@@ -210,6 +218,7 @@ class GraphView {
     bar.flat.setAttribute("aria-pressed", String(Boolean(scene.meta.flat)));
     bar.direction.setAttribute("aria-pressed", String(!scene.down));
     this.reach.dress();
+    this.marking.dress();
     host.dataset.state = "ready";
     host.dataset.boxes = scene.boxes;
   }
@@ -232,17 +241,21 @@ class GraphView {
     this.look.box = this.scene?.boxOf(choice.id) ?? -1;
     this.look.edges = edgesFor(this.scene, choice.id);
     this.host.dataset.selected = choice.id;
-    this.parts.voice.textContent = this.look.box >= 0 ? describe(this.scene, { box: this.look.box, edge: -1 }, {}).join(", ") : "";
+    this.voice.say(spoken(this.scene, choice.id, this.look));
     if (look) this.#lookAt(choice.id);
     remember({ choice: choice.id }, this.data.model, this.graph);
     this.stage.invalidate();
-    if (!tell) return;
-    clearTimeout(this.emitting);
-    const graph = this.graph;
-    // The first of a quick succession goes out at once, then only the last.
-    const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
-    this.emitted = performance.now();
-    this.emitting = setTimeout(() => this.emit({ graph, ...choice }), pause);
+    if (tell) this.voice.tell();
+  }
+
+  /** The ids of all that is selected. */
+  get selection() {
+    return this.marking.ids;
+  }
+
+  /** Select these boxes and no others. */
+  select(ids) {
+    this.marking.set(ids);
   }
 
   #lookAt(id) {
@@ -264,12 +277,7 @@ class GraphView {
     if (graphs.length < 2) return;
     const { camera } = this.stage;
     const rect = scene.rectOf(box);
-    const go = (graph) => {
-      this.host.focus({ preventScroll: true });
-      this.open(graph);
-    };
-    const entries = graphs.map((graph) => ({ label: graphTitle(graph), run: () => go(graph) }));
-    chrome.menu(this.parts.menu, entries, rect.x * camera.k + camera.tx, (rect.y + rect.h) * camera.k + camera.ty + 4);
+    this.menu.openGraphs(graphs, rect.x * camera.k + camera.tx, (rect.y + rect.h) * camera.k + camera.ty + 4);
   }
 
   /** A stub stands for an edge too long to draw: go to the box at its other end. */
@@ -291,8 +299,6 @@ class GraphView {
       status: element("div", { class: "status" }),
       notice: part("notice", { role: "status" }),
       tooltip: part("tooltip"),
-      menu: part("menu", { role: "menu" }),
-      voice: element("div", { class: "voice", "aria-live": "polite" }),
       sheet: part("sheet-place"),
     };
     this.finder = new Finder(
@@ -301,12 +307,16 @@ class GraphView {
       () => this.host.focus({ preventScroll: true }),
     );
     this.reach = new Reach(this);
-    this.bar = chrome.toolbar(this.finder, this.#actions());
+    this.voice = new Voice(this);
+    this.marking = new Selection(this);
+    this.selectionBar = new SelectionBar(this);
+    this.menu = new Menu(this);
+    this.bar = chrome.toolbar(this.finder, this);
     this.map = new MiniMap((x, y) => this.stage.look(x, y));
     const { trail, legend, status, ...others } = this.parts;
     const head = element("div", { class: "head-line" }, trail, this.bar.element);
     const corner = element("div", { class: "corner" }, this.map.element, status);
-    this.foot = element("div", { class: "foot-line" }, legend, corner);
+    this.foot = element("div", { class: "foot-line" }, this.selectionBar.element, legend, corner);
     this.host = element(
       "div",
       { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
@@ -315,31 +325,35 @@ class GraphView {
       this.reach.element,
       this.foot,
       ...Object.values(others),
+      ...this.voice.elements,
+      this.menu.element,
     );
     this.host.graphView = this;
     this.host.dataset.state = "loading";
     root.append(this.host);
     this.stage = new Stage(this.host, this.canvas, (size, camera) => this.#draw(size, camera), () => this.#save());
-    this.keys = new Keys(this, root);
+    this.keys = new Keys(this);
     this.pointer = new Pointer(this);
+    this.host.append(this.pointer.band);
   }
 
-  #actions() {
-    const middle = (factor) => this.stage.zoom(this.stage.width / 2, this.stage.height / 2, factor);
-    return {
-      fit: () => this.fit(),
-      zoomIn: () => middle(1.35),
-      zoomOut: () => middle(1 / 1.35),
-      collapseAll: () => this.setModes({ expanded: [], flat: false }),
-      expandAll: () => this.setModes({ expanded: ["*"], flat: false }),
-      flat: () => this.setModes({ flat: !this.modes.flat }),
-      direction: () => {
-        const direction = this.modes.direction === "down" ? "right" : "down";
-        remember({ modes: { direction } }, this.data.model);
-        this.setModes({ direction });
-      },
-      help: () => this.help(),
-    };
+  zoom(factor) {
+    this.stage.zoom(this.stage.width / 2, this.stage.height / 2, factor);
+  }
+
+  expandAll() {
+    this.setModes({ expanded: ["*"], flat: false });
+  }
+
+  collapseAll() {
+    this.setModes({ expanded: [], flat: false });
+  }
+
+  /** Downwards, or to the right. */
+  turn() {
+    const direction = this.modes.direction === "down" ? "right" : "down";
+    remember({ modes: { direction } }, this.data.model);
+    this.setModes({ direction });
   }
 
   /** Bring an area of the scene into view, the whole of it by default. */
@@ -358,7 +372,7 @@ class GraphView {
     const { sheet } = this.parts;
     sheet.hidden = !sheet.hidden;
     if (sheet.hidden) return;
-    sheet.replaceChildren(chrome.keySheet(this.scene?.meta.categories ?? [], this.theme, () => this.help()));
+    sheet.replaceChildren(keySheet(this));
   }
 
   #draw(size, camera) {
@@ -393,7 +407,7 @@ class GraphView {
 
   destroy() {
     this.pending?.abort();
-    clearTimeout(this.emitting);
+    this.voice.stop();
     this.stage.stop();
     this.keys.stop();
     this.host.remove();

@@ -1,0 +1,129 @@
+"""Choosing in a real browser: by mouse, keys and fingers; the same on every page, after a refresh and by link."""
+
+import re
+from pathlib import Path
+
+import pytest
+from onnx import load
+from playwright.sync_api import Page, expect
+
+from tests.browser.test_graph import READY, VIEW, ask, click, expect_selected, rect, show
+
+pytestmark = pytest.mark.browser
+
+
+def selected(page: Page) -> list[str]:
+    ids: list[str] = ask(page, "[...view.selection].sort()")
+    return ids
+
+
+def expect_count(page: Page, count: int) -> None:
+    expect(page.locator(VIEW)).to_have_attribute("data-selection", str(count))
+
+
+def middle(page: Page, box: str) -> tuple[float, float]:
+    place = rect(page, box)
+    return place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+
+
+def go(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page).to_have_url(re.compile(f"/{name.lower()}"))
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+
+
+@pytest.fixture
+def blocks(page: Page, server: str, samples: Path) -> Page:
+    """Four blocks, all drawn open: ``n:0``–``n:5`` one after the other, ``n:6`` a way around, ``n:7`` joins them."""
+    show(page, server, samples / "branching_blocks.onnx")
+    return page
+
+
+def test_shift_click_selects_and_all_pages_show_it(blocks: Page) -> None:
+    click(blocks, "n:0")
+    expect_selected(blocks, "n:0")
+    blocks.keyboard.down("Shift")
+    click(blocks, "n:6")
+    click(blocks, "n:7")
+    click(blocks, "n:6")
+    blocks.keyboard.up("Shift")
+    expect(blocks.get_by_text("2 selected").first).to_be_visible()
+    assert selected(blocks) == ["n:0", "n:7"]
+    expect(blocks).to_have_url(re.compile(r"selected=n(:|%3A)0(,|%2C)n(:|%3A)7"))
+    for name in ("Tensors", "Compare", "Graph"):
+        go(blocks, name)
+        expect_count(blocks, 2)
+    blocks.reload()
+    expect_count(blocks, 2)
+    blocks.locator(VIEW).focus()
+    blocks.keyboard.press("Escape")
+    expect_count(blocks, 0)
+    expect(blocks).not_to_have_url(re.compile("selected="))
+
+
+def test_the_rubber_band_selects_what_lies_within(blocks: Page) -> None:
+    first, last = rect(blocks, "n:2"), rect(blocks, "n:5")
+    blocks.keyboard.down("Shift")
+    blocks.mouse.move(first["x"] - 20, first["y"] - 6)
+    blocks.mouse.down()
+    blocks.mouse.move(first["x"] + 30, first["y"] + 30)
+    expect(blocks.locator(".graph-view .band")).to_be_visible()
+    blocks.mouse.move(last["x"] + last["width"] + 20, last["y"] + last["height"] + 6, steps=4)
+    blocks.mouse.up()
+    blocks.keyboard.up("Shift")
+    expect(blocks.locator(".graph-view .band")).to_be_hidden()
+    expect_count(blocks, 4)
+    assert selected(blocks) == ["n:2", "n:3", "n:4", "n:5"]
+
+
+def test_a_cut_is_marked_from_the_menu_and_a_link_keeps_it(blocks: Page, samples: Path) -> None:
+    nodes = load(samples / "branching_blocks.onnx").graph.node
+    click(blocks, "n:1")
+    blocks.keyboard.press("[")
+    blocks.mouse.click(*middle(blocks, "n:7"), button="right")
+    blocks.get_by_role("menuitem", name="Cut to here").click()
+    bar = blocks.get_by_role("toolbar", name="Selection")
+    expect(bar).to_contain_text("1 tensor → 1 tensor · 6 nodes")
+    assert ask(blocks, "[...view.marking.part.nodes].sort()") == [f"n:{node}" for node in range(2, 8)]
+    expect(blocks).to_have_url(re.compile("from=.*to="))
+    assert blocks.context.browser is not None
+    fresh = blocks.context.browser.new_context().new_page()
+    fresh.goto(blocks.url)
+    expect(fresh.get_by_role("toolbar", name="Selection")).to_contain_text("6 nodes", timeout=30_000)
+    assert ask(fresh, "view.marking.ends") == {"from": list(nodes[1].output), "to": list(nodes[7].output)}
+    fresh.context.close()
+    bar.get_by_role("button", name="Forget where to cut").click()
+    expect(bar).to_be_hidden()
+    expect(blocks).not_to_have_url(re.compile("from="))
+
+
+def test_the_keyboard_selects_cuts_copies_and_opens_the_menu(blocks: Page) -> None:
+    blocks.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    blocks.locator(VIEW).focus()
+    blocks.keyboard.press("Home")
+    expect_selected(blocks, "i:image")
+    blocks.keyboard.press("ArrowDown")
+    expect_selected(blocks, "n:0")
+    blocks.keyboard.press("Shift+ArrowDown")
+    assert selected(blocks) == ["n:0", "n:1"]
+    blocks.keyboard.press("c")
+    expect(blocks.get_by_text("2 names copied").last).to_be_visible()
+    assert blocks.evaluate("navigator.clipboard.readText()") == "/block1/conv\n/block1/relu"
+    blocks.keyboard.press("x")
+    expect(blocks.get_by_role("toolbar", name="Selection")).to_contain_text("1 tensor → 1 tensor · 2 nodes")
+    blocks.keyboard.press("m")
+    expect(blocks.get_by_role("menu", name="Actions")).to_be_visible()
+    expect(blocks.get_by_role("menuitem", name="Take out of the selection")).to_be_focused()
+    blocks.keyboard.press("ArrowDown")
+    expect(blocks.get_by_role("menuitem", name="Clear the selection")).to_be_focused()
+    blocks.keyboard.press("Enter")
+    expect_count(blocks, 0)
+    expect(blocks.locator(VIEW)).to_be_focused()
+    blocks.keyboard.press("Control+a")
+    assert len(selected(blocks)) == 12  # ten nodes, the input, the output
+    blocks.keyboard.press("Escape")
+    blocks.keyboard.press("Escape")
+    expect_selected(blocks, "")
+    blocks.keyboard.press("v")
+    blocks.keyboard.press("c")
+    expect(blocks.get_by_text("Choose or select something first.").last).to_be_visible()
