@@ -6,11 +6,14 @@ edge that leaves or enters a frame goes through a *port*, a point on the frame's
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import log
 
 import numpy as np
 
+from graphdebug.view.connected import LAYER_GAP, MOST_STOPS, Budget
+from graphdebug.view.coordinates import BOX_GAP
 from graphdebug.view.layering import Floats, Ints, Pin
-from graphdebug.view.layout import MOST_STOPS, Budget, Diagram, Placement, place
+from graphdebug.view.layout import SCREEN, Diagram, Placement, place
 
 PAD, TITLE = 14.0, 30.0
 """Room inside a frame's border, and at its top for the title."""
@@ -21,6 +24,11 @@ MOST_DIAGRAMS = 600
 """Different frames that are laid out; frames of equal contents count once."""
 MOST_PARTS = 600
 """Unconnected parts laid out one by one, in all frames together."""
+
+SPARSE = 6.0
+"""How much larger a drawing with frames is than the boxes in it, about."""
+SIZE_STEP = 2**0.5
+"""Sizes that follow the drawing's go in steps, so that few things that are opened or closed change them."""
 
 ROOT = -1
 Port = tuple[bool, int]
@@ -111,6 +119,8 @@ class _Composer:
         self.sizes = sizes
         self.to_the_right = to_the_right
         self.stub_size = STUB_SIZE[::-1] if to_the_right else STUB_SIZE
+        self.screen = SCREEN[::-1] if to_the_right else SCREEN
+        self.long_screen = self._long_screen(frames)
         self.frames = {ROOT: _Frame()} | {box: _Frame() for box, frame in enumerate(frames) if frame}
         for box, parent in enumerate(parents):
             self.frames[parent].children.append(box)
@@ -121,6 +131,16 @@ class _Composer:
         self.placed: dict[bytes, Placement] = {}
         self.budget = Budget(stops=0.0, parts=MOST_PARTS)
         self.stops_per_segment = 0.0
+
+    def _long_screen(self, frames: Sequence[bool]) -> tuple[float, float]:
+        """Return the size from which on a frame is laid out in columns of its own: about that of the whole drawing.
+
+        Columns of frames with columns are hard to follow; a frame that is no longer than a column goes into one.
+        """
+        leaves = self.sizes[~np.asarray(frames, dtype=np.bool_)] + (BOX_GAP, LAYER_GAP)
+        covered = SPARSE * float(leaves.prod(axis=1).sum()) / (self.screen[0] * self.screen[1])
+        scale = SIZE_STEP ** max(0, round(log(max(covered, 1e-9), SIZE_STEP**2)))
+        return self.screen[0] * scale, self.screen[1] * scale
 
     def _ancestors(self, box: int) -> list[int]:
         """Return the frames around a box, innermost first, ending with ROOT."""
@@ -179,6 +199,7 @@ class _Composer:
                 tail_shift=np.array([self._shift(start, True, source) for start, _, source in frame.segments]),
                 head_shift=np.array([self._shift(end, False, source) for _, end, source in frame.segments]),
                 stub_size=self.stub_size,
+                screen=self.screen if box == ROOT else self.long_screen,
             )
         )
         frame.placement = placed

@@ -8,23 +8,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from graphdebug.view import coordinates, ordering
+from graphdebug.view.columns import place_in_columns
+from graphdebug.view.connected import SEPARATE_PARTS, Budget, Layered, Placed
 from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, components, layers
-from graphdebug.view.ordering import ProperGraph
 
 MAX_SPAN = 64
 """Edges that would pass more layers are cut and drawn as two stubs."""
-MOST_STOPS = 400_000
-"""Layers passed by all edges together, beyond which shorter edges are cut too."""
-SEPARATE_PARTS = 300
-"""Unconnected parts of a diagram that are laid out each on its own; of more, several are laid out together."""
-MOST_SWITCHES = 20_000
-LAYER_GAP, WIDEST_GAP = 30.0, 84.0
-PORT_GAP = 12.0
 COMPONENT_GAP = 36.0
-FAN = 10.0
-"""Distance between the ends of edges that meet at one side of a box."""
-SHELF_ASPECT = 1.6
+SCREEN = 2200.0, 1500.0
+"""What is wider, and long, is laid out in this shape: about what fits a window at the smallest readable zoom."""
 LOOP_REACH = 8.0
 """How far beside its box an edge passes that runs against the direction of the drawing."""
 
@@ -48,6 +40,7 @@ class Diagram:
     tail_shift: Floats
     head_shift: Floats
     stub_size: tuple[float, float] = (116.0, 20.0)
+    screen: tuple[float, float] = SCREEN
 
     def arrays(self) -> tuple[Floats | Ints | Bools, ...]:
         """Return all there is to know, but for the size of stubs."""
@@ -62,19 +55,6 @@ class Diagram:
             self.tail_shift,
             self.head_shift,
         )
-
-
-@dataclass(eq=False)
-class Budget:
-    """Work that may still be done for one scene, counted, not timed: the same graph always gives the same picture.
-
-    ``stops``: layers that edges may pass; ``parts``: unconnected parts to be laid out each on its own; ``switches``:
-    vertices that may be switched with their neighbours, one by one, to save crossings.
-    """
-
-    stops: float = MOST_STOPS
-    parts: int = SEPARATE_PARTS
-    switches: int = MOST_SWITCHES
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +101,7 @@ def place(diagram: Diagram, budget: Budget | None = None) -> Placement:
     keys = np.where(backward, -1 - np.arange(len(loops)), diagram.keys)
     tails = np.concatenate([upper[kept], stubbed.tails])
     heads = np.concatenate([lower[kept], stubbed.heads])
-    graph = _Laid(
+    graph = Layered(
         np.concatenate([diagram.width, np.full(stubbed.count, diagram.stub_size[0])]),
         np.concatenate([diagram.height, np.full(stubbed.count, diagram.stub_size[1])]),
         np.concatenate([diagram.fixed, np.zeros(stubbed.count, dtype=np.bool_)]),
@@ -133,7 +113,8 @@ def place(diagram: Diagram, budget: Budget | None = None) -> Placement:
         np.concatenate([np.where(backward, diagram.tail_shift, diagram.head_shift)[kept], stubbed.head_shift]),
     )
     pinned = bool(np.any(diagram.pins != Pin.FREE))
-    x, y, top, bottom, paths, width, height = _place_components(graph, budget, wrap=not pinned)
+    placed = _place_components(graph, diagram.screen, budget, wrap=not pinned)
+    x, y, top, bottom, paths, width = placed.x, placed.y, placed.top, placed.bottom, placed.routes, placed.width
 
     routes: list[Floats | None] = [None] * len(loops)
     for edge, path in zip(kept.tolist(), paths, strict=False):
@@ -153,7 +134,7 @@ def place(diagram: Diagram, budget: Budget | None = None) -> Placement:
         Stub(below, edges, float(x[count + i]), float(y[count + i]), paths[len(kept) + i])
         for i, (below, edges) in enumerate(stubbed.what)
     ]
-    return Placement(x[:count], y[:count], routes, stubs, width, height)
+    return Placement(x[:count], y[:count], routes, stubs, width, placed.height)
 
 
 def _too_long(span: Ints, budget: Budget) -> Bools:
@@ -218,42 +199,7 @@ def _with_stubs(diagram: Diagram, layer: Ints, cut: Bools) -> _Stubs:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Laid:
-    """A diagram whose boxes have layers and whose edges all point down."""
-
-    width: Floats
-    height: Floats
-    fixed: Bools
-    layer: Ints
-    tails: Ints
-    heads: Ints
-    keys: Ints
-    tail_shift: Floats
-    head_shift: Floats
-
-    def part(self, boxes: Ints, edges: Ints) -> "_Laid":
-        """Return the sub-diagram of these boxes and edges, numbered anew."""
-        number = np.zeros(len(self.width), dtype=np.int64)
-        number[boxes] = np.arange(len(boxes))
-        return _Laid(
-            self.width[boxes],
-            self.height[boxes],
-            self.fixed[boxes],
-            self.layer[boxes],
-            number[self.tails[edges]],
-            number[self.heads[edges]],
-            self.keys[edges],
-            self.tail_shift[edges],
-            self.head_shift[edges],
-        )
-
-
-_Places = tuple[Floats, Floats, Floats, Floats, list[Floats], float, float]
-"""x, y, top and bottom of the layer [N] of each box; a polyline per edge; width and height of the whole."""
-
-
-def _place_components(graph: _Laid, budget: Budget, *, wrap: bool) -> _Places:
+def _place_components(graph: Layered, screen: tuple[float, float], budget: Budget, *, wrap: bool) -> Placed:
     """Lay out each connected component and stand them side by side, on several shelves when that is more compact."""
     component = components(len(graph.width), graph.tails, graph.heads)
     number = int(component.max()) + 1 if len(component) else 0
@@ -268,26 +214,26 @@ def _place_components(graph: _Laid, budget: Budget, *, wrap: bool) -> _Places:
     edge_parts = np.split(by_edge, np.searchsorted(component[graph.tails][by_edge], np.arange(1, number)))
     if number == 0:
         none = np.zeros(0)
-        return none, none, none, none, [], 0.0, 0.0
-    parts = [_place_connected(graph.part(b, e), budget) for b, e in zip(box_parts, edge_parts, strict=True)]
+        return Placed(none, none, none, none, [], 0.0, 0.0)
+    parts = [place_in_columns(graph.part(b, e), screen, budget) for b, e in zip(box_parts, edge_parts, strict=True)]
 
-    widths, heights = [part[5] for part in parts], [part[6] for part in parts]
-    area = sum((w + COMPONENT_GAP) * (h + COMPONENT_GAP) for w, h in zip(widths, heights, strict=True))
-    limit = max(*widths, 0.0, (area * SHELF_ASPECT) ** 0.5) if wrap else float("inf")
+    area = sum((part.width + COMPONENT_GAP) * (part.height + COMPONENT_GAP) for part in parts)
+    widest = max(part.width for part in parts)
+    limit = max(widest, (area * screen[0] / screen[1]) ** 0.5) if wrap else float("inf")
     x, y, top, bottom = (np.zeros(len(graph.width)) for _ in range(4))
     routes: list[Floats] = [np.zeros((0, 2))] * len(graph.tails)
     left = shelf = tallest = width = 0.0
     for part, boxes, edges in zip(parts, box_parts, edge_parts, strict=True):
-        if left and left + part[5] > limit:
+        if left and left + part.width > limit:
             left, shelf, tallest = 0.0, shelf + tallest + COMPONENT_GAP, 0.0
-        x[boxes] = part[0] + left
-        for target, values in zip((y, top, bottom), part[1:4], strict=True):
+        x[boxes] = part.x + left
+        for target, values in ((y, part.y), (top, part.top), (bottom, part.bottom)):
             target[boxes] = values + shelf
-        for edge, route in zip(edges.tolist(), part[4], strict=True):
+        for edge, route in zip(edges.tolist(), part.routes, strict=True):
             routes[edge] = route + np.array([left, shelf])
-        width, tallest = max(width, left + part[5]), max(tallest, part[6])
-        left += part[5] + COMPONENT_GAP
-    return x, y, top, bottom, routes, width, shelf + tallest
+        width, tallest = max(width, left + part.width), max(tallest, part.height)
+        left += part.width + COMPONENT_GAP
+    return Placed(x, y, top, bottom, routes, width, shelf + tallest)
 
 
 def _least(values: Ints, group: Ints, groups: int) -> Ints:
@@ -295,91 +241,3 @@ def _least(values: Ints, group: Ints, groups: int) -> Ints:
     least = np.full(groups, np.iinfo(np.int64).max)
     np.minimum.at(least, group, values)
     return least
-
-
-def _place_connected(graph: _Laid, budget: Budget) -> _Places:
-    proper = ordering.proper(graph.layer, graph.tails, graph.heads, graph.keys, graph.tail_shift, graph.head_shift)
-    total = len(proper.layer)
-    width = np.zeros(total)
-    width[: proper.count] = graph.width
-    switch = total <= min(ordering.SWITCH_LIMIT, budget.switches)
-    budget.switches -= total if switch else 0
-    x = coordinates.across(proper, ordering.order(proper, switch=switch), width)
-    top, bottom = _layer_bounds(proper, graph.height, x)
-    top, bottom = top[proper.layer], bottom[proper.layer]
-    y = ((top + bottom) / 2)[: proper.count]
-    routes = _routes(graph, proper, x, y, top, bottom)
-    count = proper.count
-    height = float(bottom.max())
-    return x[:count], y, top[:count], bottom[:count], routes, float((x + width / 2).max()), height
-
-
-def _layer_bounds(graph: ProperGraph, height: Floats, x: Floats) -> tuple[Floats, Floats]:
-    """Return the top and bottom [layers] of each layer; gaps grow with the width that their edges cross."""
-    depth = int(graph.layer.max()) + 1
-    tall = np.zeros(depth)
-    np.maximum.at(tall, graph.layer[: graph.count], height)
-    reach = np.zeros(depth)
-    np.maximum.at(reach, graph.layer[graph.upper], np.abs(x[graph.upper] - x[graph.lower]))
-    gap = np.clip(LAYER_GAP + (reach - 150) / 12, LAYER_GAP, WIDEST_GAP)
-    beside_ports = (tall == 0) | (np.roll(tall, -1) == 0)
-    gap[beside_ports] -= LAYER_GAP - PORT_GAP
-    top = np.concatenate([[0.0], np.cumsum(tall + gap)[:-1]])
-    return top, top + tall
-
-
-def _routes(graph: _Laid, proper: ProperGraph, x: Floats, y: Floats, top: Floats, bottom: Floats) -> list[Floats]:
-    """Return a polyline per edge: down from its tail, through its dummies, into its head; straight runs merged."""
-    edges = len(graph.tails)
-    if not edges:
-        return []
-    stops = proper.span + 1
-    first = np.cumsum(stops) - stops
-    last = first + stops - 1
-    edge = np.repeat(np.arange(edges), stops)
-    vertex = proper.chain[edge] + np.arange(len(edge)) - first[edge] - 1
-    vertex[first], vertex[last] = graph.tails, graph.heads
-    points = np.empty((len(vertex), 2, 2))
-    points[:, :, 0] = x[vertex][:, None]
-    points[:, 0, 1], points[:, 1, 1] = top[vertex], bottom[vertex]
-    points[first, :, 0] += graph.tail_shift[:, None]
-    points[last, :, 0] += graph.head_shift[:, None]
-    room = np.where(graph.fixed, 0.0, np.maximum(graph.width / 2 - 8, 0.0))
-    leaving = points[first + 1, 0, 0] - points[first, 0, 0]
-    arriving = points[last - 1, 0, 0] - points[last, 0, 0]
-    points[first, :, 0] += _fan(graph.tails, vertex[first + 1], leaving, room)[:, None]
-    points[last, :, 0] += _fan(graph.heads, vertex[last - 1], arriving, room)[:, None]
-    points[first, 0, 1], points[first, 1, 1] = y[graph.tails] + graph.height[graph.tails] / 2, bottom[graph.tails]
-    points[last, 0, 1], points[last, 1, 1] = top[graph.heads], y[graph.heads] - graph.height[graph.heads] / 2
-    line = points.reshape(-1, 2)
-
-    inside = np.ones(len(line), dtype=np.bool_)
-    inside[2 * first] = inside[2 * last + 1] = False
-    before, after = np.roll(line, 1, axis=0), np.roll(line, -1, axis=0)
-    straight = (np.abs(line[:, 0] - before[:, 0]) < 0.01) & (np.abs(line[:, 0] - after[:, 0]) < 0.01)
-    same_before = np.abs(line - before).sum(axis=1) < 0.01
-    meets_end = (np.abs(line - after).sum(axis=1) < 0.01) & ~np.roll(inside, -1)
-    keep = ~(inside & (straight | same_before | meets_end))
-    ends = np.cumsum(np.add.reduceat(keep, 2 * first))[:-1]
-    return np.split(line[keep], ends)
-
-
-def _fan(box: Ints, towards: Ints, away: Floats, room: Floats) -> Floats:
-    """Return by how much [edges] the ends of edges at the same side of a box are spread, so that each can be seen.
-
-    ``towards`` [edges] is the vertex each edge comes from or goes to, ``away`` [edges] how far right that is, ``room``
-    [boxes] how far ends may go from the middle, where a vertical line stays.
-    """
-    pairs, one, which = np.unique(np.stack([box, towards]), axis=1, return_index=True, return_inverse=True)
-    away = away[one]
-    side = np.where(np.abs(away) < 1, 0, np.sign(away)).astype(np.int64)
-    order = np.lexsort((np.abs(away), side, pairs[0]))
-    group = pairs[0][order] * 3 + side[order]
-    begins = np.concatenate([[True], group[1:] != group[:-1]])
-    start = np.flatnonzero(begins)
-    number = np.cumsum(begins) - 1
-    rank = np.arange(len(order)) - start[number] + 1
-    most = np.diff(np.append(start, len(order)))[number]
-    shift = np.zeros(len(order))
-    shift[order] = side[order] * rank * np.minimum(FAN, room[pairs[0][order]] / most)
-    return np.asarray(shift[which.reshape(-1)])

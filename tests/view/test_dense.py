@@ -11,12 +11,11 @@ from onnx import helper
 
 from graphdebug.model.document import Model
 from graphdebug.view import compose, layout, visible
+from graphdebug.view.connected import Budget
 from graphdebug.view.contents import contents
-from graphdebug.view.layout import Budget, place
+from graphdebug.view.layout import place
 from graphdebug.view.pack import meta
 from graphdebug.view.scene import Kind, reveal, scene
-from graphdebug.view.scopes import MANY_NODES, PAGE_ABOVE
-from graphdebug.view.search import search
 from graphdebug.view.visible import drawable, segments
 from tests.view.drawings import check_scene, model_of, overlapping
 from tests.view.test_layout import diagram, rects
@@ -35,10 +34,10 @@ def dense(count: int, inputs: int, groups: int = 0, depth: int = 1) -> Model:
 
 def test_lines_beyond_the_cap_are_left_out_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     model = dense(120, 30)
-    whole = scene(model, "")
+    whole = scene(model, "", flat=True)
     assert whole.notices == ()
     monkeypatch.setattr(visible, "MOST_LINES", 400)
-    shown = scene(model, "")
+    shown = scene(model, "", flat=True)
     check_scene(shown)
     assert {box.id for box in shown.boxes if box.kind != Kind.STUB} == {
         box.id for box in whole.boxes if box.kind != Kind.STUB
@@ -115,22 +114,6 @@ def test_very_many_inputs_and_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
     check_scene(shown)
     assert sum(box.kind == Kind.OUTPUT for box in shown.boxes) == 10
     assert shown.notices == ("The first 10 of 40 outputs are drawn; search finds all.",)
-
-
-def test_very_many_nodes_of_one_scope_come_in_pages() -> None:
-    count = MANY_NODES + 1
-    nodes = [helper.make_node("Relu", [f"v{i - 1}" if i else "x"], [f"v{i}"]) for i in range(count)]
-    model = model_of(nodes, outputs=[f"v{count - 1}"])
-    known = contents(model, "")
-    assert known.tree.nodes == ()
-    assert len(known.tree.children) <= PAGE_ABOVE
-    assert sorted(known.tree.all_nodes()) == list(range(count))
-    assert len(known.groups) == len(list(known.tree.walk())) - 1, "ids are not unique"
-    shown = scene(model, "", reveal(model, "", f"n:{count - 1}"))
-    check_scene(shown)
-    assert any(box.id == f"n:{count - 1}" for box in shown.boxes)
-    [hit] = search(model, "", f"name:relu_{count - 1}").hits
-    assert hit.groups == ("s:/~n19048..20000",)
 
 
 @pytest.mark.parametrize("separate", [1, 7, 300])
