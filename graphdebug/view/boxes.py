@@ -42,7 +42,7 @@ def node_look(node: onnx.NodeProto, name: str, chips: Chips, *, calls_function: 
 def group_look(group: ScopeNode, *, frame: bool) -> Look:
     """Return the look of a group, collapsed or (``frame``) expanded: then the size is the least it may have."""
     op, label = shortened(group.class_name), shortened(group.title, 40)
-    chips = f"×{group.blocks}" if group.blocks else ""
+    chips = f"×{group.repeats}" if group.repeats else ""
     other = CATEGORIES.index("other")
     if frame:
         return Look(op, label, chips, other, (text_width(f"{label} {op} {chips}", OP_LETTER) + 48, 0.0))

@@ -18,7 +18,9 @@ from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import parent_path
 from graphdebug.view.layering import Ints
+from graphdebug.view.repeats import Likeness
 from graphdebug.view.scopes import ScopeNode, scope_tree
+from graphdebug.view.structure import structured
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +159,9 @@ def _collect(model: Model, index: GraphIndex) -> Contents:
         tails=np.array(tails, dtype=np.int64),
         heads=np.array(heads, dtype=np.int64),
         values=values,
-        tree=scope_tree(index, frozenset(host)),
+        tree=structured(
+            scope_tree(index, frozenset(host)), index, Likeness(index, model.types[index.path], frozenset(host))
+        ),
     )
 
 

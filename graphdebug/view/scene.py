@@ -16,12 +16,13 @@ from graphdebug.view.contents import Contents, contents
 from graphdebug.view.labels import CATEGORIES, shortened, type_label
 from graphdebug.view.layering import Floats
 from graphdebug.view.scopes import ScopeNode
+from graphdebug.view.structure import is_part
 from graphdebug.view.visible import MOST_BOXES, Visible, gain, lines, visible
 
 DOWN, RIGHT = "down", "right"
-SMALL_GRAPH = 200
+SMALL_GRAPH = 60
 """A graph of fewer boxes opens with everything expanded."""
-FEW_BOXES, MANY_BOXES = 12, 150
+FEW_BOXES, MANY_BOXES = 12, 80
 """Expand level by level until there are so many boxes; never beyond the second, unless the graph itself is flat."""
 FEW_FRAMES = 150
 """Open groups that are left when there are too many different ones to lay out."""
@@ -133,22 +134,39 @@ def neighbourhood(model: Model, graph: str, node: int, hops: int, direction: str
 
 
 def default_expanded(model: Model, graph: str) -> frozenset[str]:
-    """Return the groups to open at first: all of a small graph, else whole levels until there is something to see."""
+    """Return the groups to open at first: all of a small graph, else whole levels until there is something to see.
+
+    Of a row of equal blocks the first is shown beside all others in one. Groups in which only nodes would come to
+    light are opened last.
+    """
     known = contents(model, graph)
     if known.tree.count + len(known.inputs) + len(known.outputs) < SMALL_GRAPH:
         return frozenset(known.groups)
     expanded: set[str] = set()
-    boxes = len(known.tree.nodes) + len(known.tree.children)
     level = list(known.tree.children)
-    while level and boxes < FEW_BOXES:
-        opened = level
-        if boxes + sum(map(gain, level)) > MANY_BOXES:
-            largest = max(level, key=lambda group: group.count)
+    boxes = len(known.tree.nodes) + len(level)
+    while True:
+        rows = [group for group in level if group.repeats]
+        while rows:  # a row costs one box more, and no level
+            expanded.update(row.id for row in rows)
+            boxes += len(rows)
+            firsts = [row.children[0] for row in rows]
+            level = [group for group in level if not group.repeats] + firsts
+            rows = [group for group in firsts if group.repeats]
+        if boxes >= FEW_BOXES or not level:
+            return frozenset(expanded)
+        opened = [group for group in level if _holds_scopes(group)] or level
+        if boxes + sum(map(gain, opened)) > MANY_BOXES:
+            largest = max(opened, key=lambda group: group.count)
             opened = [largest] if boxes + gain(largest) <= MANY_BOXES else []
         expanded.update(group.id for group in opened)
         boxes += sum(map(gain, opened))
-        level = [child for group in opened for child in group.children]
-    return frozenset(expanded)
+        level = [group for group in level if group not in opened] if opened else []
+        level += [child for group in opened for child in group.children]
+
+
+def _holds_scopes(group: ScopeNode) -> bool:
+    return any(not is_part(child) for child in group.children)
 
 
 def box_of(model: Model, graph: str, node: int) -> str:

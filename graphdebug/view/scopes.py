@@ -1,11 +1,10 @@
 """The tree of module scopes of a graph: what can be collapsed into one box.
 
 A group's id is ``s:`` and its path, joined by slashes; it is the same whenever the same model is opened. Groups that
-would only add a click are not made: a group of one node is that node, a group of one group is merged with it. Where
-a level has very many groups, runs of repeated blocks (``layers.0`` … ``layers.31``) are folded under one more.
+would only add a click are not made: a group of one node is that node, a group of one group is merged with it. What
+names do not say is found afterwards, in ``structure``.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -14,22 +13,16 @@ from graphdebug.model.origin import origin
 
 MAX_DEPTH = 32
 """Deeper scopes are cut: names are hostile, real modules are not nested like this."""
-MANY_GROUPS = 64
-PAGE_ABOVE, PAGE = 150, 50
-MANY_NODES, NODE_PAGE = 20_000, 1_000
-"""Of more nodes directly in one scope, groups are made: nobody wants to see them all, and no browser to draw them."""
-SHORTEST_RUN = 4
 
 _ESCAPES = str.maketrans({"%": "%25", "/": "%2F", ",": "%2C", "~": "%7E"})
-_NUMBER = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True, eq=False)
 class ScopeNode:
     """A group: ``nodes`` (indices) directly in it, ``children`` below it, ``count`` of nodes in all.
 
-    ``class_name`` is the PyTorch class, when the exporter left it. The root has the id ``""``. ``blocks`` is the
-    number of repeated blocks under a group that only folds them.
+    ``class_name`` is the PyTorch class, when the exporter left it. The root has the id ``""``. ``repeats`` is the
+    number of equal blocks in a group that only folds them.
     """
 
     id: str
@@ -37,7 +30,7 @@ class ScopeNode:
     nodes: tuple[int, ...] = ()
     children: tuple["ScopeNode", ...] = ()
     class_name: str = ""
-    blocks: int = 0
+    repeats: int = 0
     count: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -128,77 +121,10 @@ def _finish(draft: _Draft, path: Path, title: str, classes: dict[Path, str], *, 
         else:
             children.append(child)
     group_id = "s:" + "/".join(part.translate(_ESCAPES) for part in path)
-    if len(nodes) > MANY_NODES:
-        children = _fold_runs(_pages(nodes, group_id), group_id) + children
-        nodes = []
     return ScopeNode(
         id="" if is_root else group_id,
         title=title,
         nodes=tuple(nodes),
-        children=tuple(_fold_runs(children, group_id)),
+        children=tuple(children),
         class_name=classes.get(path, ""),
-    )
-
-
-def _pages(nodes: list[int], parent_id: str) -> list[ScopeNode]:
-    """Put nodes that stand in the order of the graph into groups of neighbours."""
-    parts = -(-len(nodes) // NODE_PAGE)
-    pages = [tuple(nodes[len(nodes) * i // parts : len(nodes) * (i + 1) // parts]) for i in range(parts)]
-    return [ScopeNode(f"{parent_id}/~n{page[0]}..{page[-1]}", f"nodes {page[0]} … {page[-1]}", page) for page in pages]
-
-
-def _fold_runs(groups: list[ScopeNode], parent_id: str) -> list[ScopeNode]:
-    """Fold runs of repeated blocks, and page what is still too much for one level."""
-    if len(groups) <= MANY_GROUPS:
-        return groups
-    runs = _runs(groups)
-    if len(runs) > 1 or len(groups) > PAGE_ABOVE:
-        groups = [folded for run in runs for folded in _fold(run, parent_id)]
-    while len(groups) > PAGE_ABOVE:
-        groups = [_folder(page, parent_id) for page in _even_parts(groups)]
-    return groups
-
-
-def _runs(groups: list[ScopeNode]) -> list[list[ScopeNode]]:
-    """Split into runs of neighbours whose titles differ only by a number that counts up."""
-    runs: list[list[ScopeNode]] = []
-    for group in groups:
-        if runs and _follows(runs[-1][-1].title, group.title):
-            runs[-1].append(group)
-        else:
-            runs.append([group])
-    return runs
-
-
-def _follows(title: str, following: str) -> bool:
-    number, next_number = _NUMBER.search(title), _NUMBER.search(following)
-    if not number or not next_number or int(next_number[0]) != int(number[0]) + 1:
-        return False
-    return _NUMBER.sub("#", title, count=1) == _NUMBER.sub("#", following, count=1)
-
-
-def _fold(run: list[ScopeNode], parent_id: str) -> list[ScopeNode]:
-    if len(run) < SHORTEST_RUN:
-        return run
-    return [_folder(part, parent_id) for part in (_even_parts(run) if len(run) > MANY_GROUPS else [run])]
-
-
-def _even_parts(groups: list[ScopeNode]) -> list[list[ScopeNode]]:
-    """Split into parts of nearly equal length, at most PAGE."""
-    parts = -(-len(groups) // PAGE)
-    return [groups[len(groups) * i // parts : len(groups) * (i + 1) // parts] for i in range(parts)]
-
-
-def _folder(groups: list[ScopeNode], parent_id: str) -> ScopeNode:
-    first, last = groups[0], groups[-1]
-    low, high = (group.title.partition(" … ")[0] for group in (first, last))
-    high = last.title.rpartition(" … ")[2] or high
-    names = [name.translate(_ESCAPES) for name in (low, high)]
-    same_class = {group.class_name for group in groups}
-    return ScopeNode(
-        id=f"{parent_id}/~{names[0]}..{names[1]}",
-        title=f"{low} … {high}",
-        children=tuple(groups),
-        class_name=same_class.pop() if len(same_class) == 1 else "",
-        blocks=sum(group.blocks or 1 for group in groups),
     )

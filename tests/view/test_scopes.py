@@ -70,37 +70,6 @@ def test_a_node_without_scope_joins_its_consumers(lost: str) -> None:
     assert outline(found) == {"nodes": 0, "a": {"nodes": 3}, "z": {"nodes": 2}}
 
 
-def blocks(count: int, others: int = 0) -> list[str]:
-    names = [f"/layers.{block}/Relu{node}" for block in range(count) for node in "ab"]
-    return [f"/stem{'abcdefghij'[i]}/Relu{node}" for i in range(others) for node in "ab"] + names
-
-
-def test_repeated_blocks_among_others_are_folded() -> None:
-    found = tree(*blocks(64, others=3))
-    assert [child.title for child in found.children] == ["stema", "stemb", "stemc", "layers.0 … layers.63"]
-    run = found.children[-1]
-    assert (run.blocks, len(run.children), run.count) == (64, 64, 128)
-    assert run.id == "s:/~layers.0..layers.63"
-
-
-@pytest.mark.parametrize(("count", "children"), [(100, 100), (400, 8), (1000, 20)])
-def test_a_level_never_has_far_too_many_groups(count: int, children: int) -> None:
-    found = tree(*blocks(count))
-    assert len(found.children) == children
-    assert found.count == 2 * count
-    assert sum(child.blocks or 1 for child in found.children) == count
-    if children < count:
-        assert found.children[0].title == f"layers.0 … layers.{count // children - 1}"
-
-
-def test_very_many_unlike_groups_are_paged_and_paged_again() -> None:
-    names = [f"/m{chr(0x4E00 + i)}/Relu{node}" for i in range(9000) for node in "ab"]
-    found = tree(*names)
-    assert len(found.children) <= 150
-    assert all(len(group.children) <= 150 for group in found.walk())
-    assert found.count == 18000
-
-
 def test_ids_are_unique_and_the_same_again_whatever_the_names() -> None:
     names = [
         "/a,b/Relu",
