@@ -7,11 +7,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from graphdebug.model.records import ValueType
+
+if TYPE_CHECKING:
+    from graphdebug.runtime.events import Limits
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ def job_folder(beside: Path | None = None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def run_job(call: str, request: object, folder: Path, kind: type[T]) -> T:
+def run_job(call: str, request: object, folder: Path, kind: type[T], limits: "Limits | None" = None) -> T:
     """Run a job function in a worker process, with progress on stderr when that is a terminal, and return its result.
 
     Raises:
@@ -57,7 +60,7 @@ def run_job(call: str, request: object, folder: Path, kind: type[T]) -> T:
 
     terminal = sys.stderr.isatty()
     try:
-        return run_in_worker(call, request, folder, kind, on_progress=show if terminal else None)
+        return run_in_worker(call, request, folder, kind, limits, on_progress=show if terminal else None)
     except WorkerError as error:
         raise CommandError(error.failure.message, error.failure.detail) from error
     finally:

@@ -17,7 +17,8 @@ import os
 import selectors
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -40,16 +41,17 @@ def judge_all(jobs: Sequence[Callable[[], Row]], sizes: Sequence[int]) -> Iterat
     missing = set(range(len(jobs)))
     if count > 1:
         own, *others = _shares(costs, count)
-        for number, row in _forked(jobs, own, others):
-            missing.discard(number)
-            yield row
+        with closing(_forked(jobs, own, others)) as judged:
+            for number, row in judged:
+                missing.discard(number)
+                yield row
     for number in sorted(missing):  # a child that died left its share; here, the reason comes to light
         yield jobs[number]()
 
 
 def _forked(
     jobs: Sequence[Callable[[], Row]], own: Sequence[int], others: Sequence[Sequence[int]]
-) -> Iterator[tuple[int, Row]]:
+) -> Generator[tuple[int, Row], None, None]:
     """Judge the share ``own`` here and each other share in a child; yield job numbers and rows as they come."""
     children: list[int] = []
     with selectors.DefaultSelector() as pipes:

@@ -74,4 +74,4 @@ def picture_job(request: PictureRequest, folder: Path, progress: Progress) -> st
     if request.node >= nodes:
         raise PictureError(f"the model has {nodes} nodes now and is not the one that was compared.")
     colors = {f"n:{node}": color for node, color in request.colors.items()}
-    return svg(neighbourhood(model, MAIN_GRAPH, request.node, request.hops), colors)
+    return svg(neighbourhood(model, MAIN_GRAPH, [request.node], request.hops), colors)

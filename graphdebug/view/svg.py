@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from html import escape
+from typing import NamedTuple
 
 from graphdebug.view.labels import CATEGORIES
 from graphdebug.view.layering import Floats
@@ -28,6 +29,8 @@ _HUES = {
 """The hues of the browser's view, after Okabe & Ito and Tol: told apart with any colour vision."""
 _MARGIN = 16.0
 _CORNER = 8.0
+_LETTER = 6.2
+"""About the width of a letter of an edge's label, in the widest of usual fonts."""
 _SEVERITY = ("", "#0072b2", "#e69f00", "#d1351b")
 _STYLE = (
     "text{font-family:system-ui,-apple-system,'Segoe UI',sans-serif;fill:#1f2430}"
@@ -40,7 +43,9 @@ _STYLE = (
 def svg(scene: Scene, colors: Mapping[str, str] | None = None, *, edge_labels: bool = True) -> str:
     """Return the scene as SVG text. ``colors`` fills boxes, by id, with a CSS colour each."""
     colors = colors or {}
-    width, height = scene.width + 2 * _MARGIN, scene.height + 2 * _MARGIN
+    labels = _edge_labels(scene) if edge_labels else []
+    right = max((label.right for label in labels), default=0.0)
+    width, height = max(scene.width, right) + 2 * _MARGIN, scene.height + 2 * _MARGIN
     frames = [box for box in scene.boxes if box.kind == Kind.FRAME]
     others = [box for box in scene.boxes if box.kind != Kind.FRAME]
     parts = [
@@ -54,7 +59,7 @@ def svg(scene: Scene, colors: Mapping[str, str] | None = None, *, edge_labels: b
         *(f'<path class="e" d="{_path(edge.points)}"/>' for edge in scene.edges),
         *(_frame_title(box) for box in frames),
         *(_box(box, colors.get(box.id)) for box in others),
-        *(_edge_labels(scene) if edge_labels else ()),
+        *(label.text for label in labels),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)
@@ -112,20 +117,26 @@ def _box(box: Box, color: str | None) -> str:
     return body
 
 
-def _edge_labels(scene: Scene) -> list[str]:
+class _Label(NamedTuple):
+    """An edge's label as SVG, and about where it ends."""
+
+    text: str
+    right: float
+
+
+def _edge_labels(scene: Scene) -> list[_Label]:
     """Write each box's edge labels beside the starts of their lines, where they do not cover each other."""
     down = scene.direction == "down"
     written: set[tuple[int, int]] = set()
-    texts = []
+    labels = []
     for edge in scene.edges:
         (x, y), (to_x, to_y) = edge.points[0], edge.points[1]
         place = (edge.tail, round(x / 80))
         if edge.label and place not in written and abs(to_y - y) + abs(to_x - x) >= 22:
             written.add(place)
-            texts.append(
-                f'<text class="s h" x="{x + 4:.1f}" y="{y + (13 if down else -4):.1f}">{_clean(edge.label)}</text>'
-            )
-    return texts
+            text = f'<text class="s h" x="{x + 4:.1f}" y="{y + (13 if down else -4):.1f}">{_clean(edge.label)}</text>'
+            labels.append(_Label(text, x + 4 + _LETTER * len(edge.label)))
+    return labels
 
 
 def _path(points: Floats) -> str:

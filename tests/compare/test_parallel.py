@@ -80,9 +80,10 @@ def test_whoever_stops_reading_leaves_no_children(jobs, monkeypatch):
     before = children()
     rows = judge_all(*jobs)
     next(rows)
-    assert children() - before
+    started = children() - before
+    assert started
     rows.close()
-    assert children() <= before
+    assert not started & children()  # others may have been started by what ran before this test
 
 
 def test_little_work_starts_no_process(monkeypatch):

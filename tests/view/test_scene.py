@@ -177,11 +177,11 @@ def test_cut_edges_become_stubs_that_say_where_they_go() -> None:
 
 def test_the_neighbourhood_of_a_node() -> None:
     model = two_groups()
-    assert [box.id for box in neighbourhood(model, "", 2, 0).boxes] == ["n:2"]
-    near = neighbourhood(model, "", 0, 1)
+    assert [box.id for box in neighbourhood(model, "", [2], 0).boxes] == ["n:2"]
+    near = neighbourhood(model, "", [0], 1)
     check_scene(near)
     assert [box.id for box in near.boxes] == ["n:0", "n:1", "i:x"]
-    assert len(neighbourhood(model, "", 2, 99).boxes) == 7
+    assert len(neighbourhood(model, "", [2], 99).boxes) == 7
 
 
 def test_cycles_self_loops_and_nothing_at_all() -> None:

@@ -39,7 +39,7 @@ def test_svg_of_hostile_names_is_well_formed_and_inert() -> None:
 
 def test_svg_colours_by_id() -> None:
     model = chain_model(["a", "b", "c"])
-    root = ET.fromstring(svg(neighbourhood(model, "", 1, 1), {"n:1": "#ff0000"}))
+    root = ET.fromstring(svg(neighbourhood(model, "", [1], 1), {"n:1": "#ff0000"}))
     fills = [element.get("fill") for element in root.iter(f"{SVG}rect")]
     assert fills.count("#ff0000") == 1
 
