@@ -118,11 +118,11 @@ def scene(
     raise AssertionError("a scene without frames has one diagram")
 
 
-def neighbourhood(model: Model, graph: str, node: int, hops: int, direction: str = DOWN) -> Scene:
-    """Return a flat scene of what is at most ``hops`` links away from a node."""
+def neighbourhood(model: Model, graph: str, nodes: Iterable[int], hops: int, direction: str = DOWN) -> Scene:
+    """Return a flat scene of what is at most ``hops`` links away from one of the ``nodes``."""
     known = contents(model, graph)
     near = np.zeros(known.items, dtype=np.bool_)
-    near[known.host.get(node, node)] = True
+    near[[known.host.get(node, node) for node in nodes]] = True
     for _ in range(hops):
         touched = near[known.tails] | near[known.heads]
         near[known.tails[touched]] = True
