@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from graphdebug.api.details import NodeDetails, NodeLink, NotFoundError, Value, ValueDetails
+from graphdebug.api.details import NodeDetails, NodeLink, NotFoundError, Value, ValueDetails, find_value
 from graphdebug.api.graph import details
-from graphdebug.api.group_details import GroupDetails
+from graphdebug.api.group_details import MOST_CROSSING, GroupDetails, selection_details
 from graphdebug.api.models import model_of
 from graphdebug.api.operators import REQUIRED, Documentation, Parameter
 from graphdebug.model.document import Model, NotAModel
@@ -16,6 +16,7 @@ from graphdebug.model.records import Finding
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
 from graphdebug.ui.first_steps import nothing_chosen, tap_hint
+from graphdebug.ui.selected import tensors_in
 from graphdebug.ui.state import Choice
 from graphdebug.ui.weight_panel import weight_panel
 from graphdebug.ui.words import plain, plural
@@ -29,12 +30,16 @@ _COLORS = {"error": "red", "warning": "orange", "info": "blue"}
 
 
 def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
-    """Show everything about the choice; without one, how to make one."""
-    if choice is None:
+    """Show everything about the choice; without one, what is selected; else how to choose."""
+    selected = state.selection()
+    if choice is None and not selected:
         nothing_chosen(entry)
         return
     try:
         model = model_of(entry)
+        if choice is None:
+            _selection(model, state.parameter("graph") or MAIN_GRAPH, selected)
+            return
         found = details(model, entry.record.findings, choice.graph, choice.id)
     except (NotFoundError, NotAModel, OSError) as error:
         st.warning(plain(str(error)))
@@ -99,6 +104,25 @@ def _value(model: Model, found: ValueDetails) -> None:
 def _group(group: GroupDetails) -> None:
     _title(group.title, group.class_name, group.id.removeprefix("s:"))
     st.markdown(f"{plural(group.nodes, 'node')} in this group")
+    _around(group)
+
+
+def _selection(model: Model, graph: str, ids: Sequence[str]) -> None:
+    """Show what is selected as if it were one group; selected tensors one by one."""
+    found = selection_details(model, graph, ids)
+    values = [each[2:] for each in ids if each.startswith("v:")]
+    counts = [plural(count, noun) for count, noun in ((found.nodes, "node"), (len(values), "tensor")) if count]
+    st.subheader(f"{' and '.join(counts) or 'Nothing that is here'} selected", anchor=False)
+    _tap_buttons(graph, tensors_in(model, graph, ids))
+    if values:
+        shown = [find_value(model, graph, name) for name in values[:MOST_CROSSING]]
+        _values("Tensors", shown, "selected")
+    if found.nodes:
+        _around(found)
+
+
+def _around(group: GroupDetails) -> None:
+    """List what crosses the border of several nodes, and their operators."""
     _values("Comes in", group.inputs, "in")
     _values("Goes out", group.outputs, "out")
     st.markdown("**Operators**")
@@ -138,7 +162,7 @@ def _tap_buttons(graph: str, names: Sequence[str]) -> None:
     if not names or graph != MAIN_GRAPH:
         return
     picked = set(state.picked_tensors())
-    what = "this tensor" if len(names) == 1 else f"its {len(names)} tensors"
+    what = "this tensor" if len(names) == 1 else f"its {len(names):,} tensors"
     if picked.issuperset(names):
         label, sign, change = f"Don't tap {what}", ":material/check_circle:", state.unpick
     else:

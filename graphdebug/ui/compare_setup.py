@@ -18,7 +18,8 @@ from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.kept_files import ask_for_file
 from graphdebug.ui.results import finished, remember_feeds, remembered_feeds, run_request
-from graphdebug.ui.words import plain
+from graphdebug.ui.selected import selected_tensors
+from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import ModelEntry
 
 _JOB = "graphdebug.compare.engine:compare_job"
@@ -69,13 +70,15 @@ def compare_setup(entry: ModelEntry) -> None:
             with st.container():
                 asked.append(_side(entry, title, start, f"compare:{generation}:{title}"))
     mode = "isolated" if all(side.recorded for side in asked) else _mode()
+    tensors = _selected(entry)
     feeds = _feeds(entry, asked)
     first, second = (_to_side(entry, side) for side in asked)
     ready = first is not None and second is not None and not missing_files(feeds)
     if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not ready, width="stretch"):
         assert first is not None and second is not None
-        request = CompareRequest(first, second, mode, feeds)
-        title = f"{entry.name}: {_title(asked[0])} vs {_title(asked[1])}"
+        request = CompareRequest(first, second, mode, feeds, tensors or None)
+        what = f"{plural(len(tensors), 'tensor')} of {entry.name}" if tensors else entry.name
+        title = f"{what}: {_title(asked[0])} vs {_title(asked[1])}"
         start_job("compare", _JOB, request, entry, title if mode == "isolated" else f"{title}, as deployed")
 
 
@@ -84,6 +87,19 @@ def _mode() -> str:
     return st.radio(
         "Mode", list(_MODES), captions=list(_MODES.values()), format_func=titles.__getitem__, key="compare:mode"
     )
+
+
+def _selected(entry: ModelEntry) -> tuple[str, ...]:
+    """Ask whether to compare only what is selected in the graph; return its tensors, () for all tensors."""
+    tensors = selected_tensors(entry)
+    if not tensors:
+        return ()
+    only = st.checkbox(
+        f"Only the selected {plural(len(tensors), 'tensor')}",
+        key="compare:selected",
+        help="What the nodes selected in the graph make. Select others by Shift-click, or drag around them with Shift.",
+    )
+    return tensors if only else ()
 
 
 def _start_values(entry: ModelEntry) -> tuple[int, tuple[Chosen, Chosen]]:

@@ -8,6 +8,7 @@ from graphdebug.ui.backend_form import backend_form, spec_title
 from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import remember_feeds, remembered_feeds
+from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of
 from graphdebug.ui.words import plain, plural
@@ -15,25 +16,31 @@ from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import ModelEntry
 
 _JOB = "graphdebug.runtime.run:run_job"
-_WHAT = {"picked": "Picked", "outputs": "Outputs", "all": "All"}
+_WHAT = {"picked": "Picked", "selected": "Selected", "outputs": "Outputs", "all": "All"}
 _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
     "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",
 }
 _LIST = "run:picked"
 """In the session: what the list of picked tensors shows, and its generation."""
+_SHOWN = 12
+"""Names of selected tensors that are written out."""
 _LISTED = 20_000
 """Names that a pick list can hold before the browser gets slow."""
 
 
 def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     """Ask for everything a run needs and start it; then open it."""
+    selected = selected_tensors(entry)
+    start = "selected" if selected and not state.picked_tensors() else "picked"
     what = st.segmented_control(
-        "Tensors to record", list(_WHAT), format_func=_WHAT.__getitem__, default="picked", required=True, key="run:what"
+        "Tensors to record", list(_WHAT), format_func=_WHAT.__getitem__, default=start, required=True, key="run:what"
     )
     with st.container():  # always there: the fields below must not be new ones when it empties
         if what == "picked":
             _pick(entry, choice)
+        elif what == "selected":
+            _list_selected(selected)
     with st.expander("Inputs", icon=":material/input:", expanded=not state.result_id("run")):
         feeds = _feeds(entry)
     with st.expander("Backend", icon=":material/memory:"):
@@ -41,13 +48,13 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
         mode = st.radio(
             "How tensors are tapped", list(_MODES), captions=list(_MODES.values()), key="run:mode", horizontal=False
         )
-    tensors = state.picked_tensors() if what == "picked" else ()
+    tensors = {"picked": state.picked_tensors(), "selected": selected}.get(what, ())
     untapped = what != "all" and not tensors
     missing = missing_files(feeds)
     for name in missing:
         st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
-    if what == "picked" and not tensors:
-        st.caption("Nothing is picked: the model's outputs will be recorded.")
+    if what in ("picked", "selected") and not tensors:
+        st.caption(f"Nothing is {what}: the model's outputs will be recorded.")
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
         count = "outputs" if untapped else plural(len(tensors), "tensor") if tensors else "all tensors"
         request = RunRequest(entry.location, spec, feeds, tensors or None, "plain" if untapped else mode)
@@ -81,6 +88,16 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
         outputs = [value.name for value in entry.record.summary.outputs]
         st.button("Pick outputs", on_click=state.pick, args=outputs)
         st.button("Clear", on_click=state.set_picked_tensors, args=((),), disabled=not picked)
+
+
+def _list_selected(names: tuple[str, ...]) -> None:
+    """Say which tensors are selected in the graph."""
+    if not names:
+        st.caption("Shift-click nodes, groups or lines in the graph, or drag around them with Shift.")
+        return
+    shown = " ".join(f":gray-badge[{plain(shortened(name, 28))}]" for name in names[:_SHOWN])
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    st.markdown(f"{shown}{more}")
 
 
 def _generation(picked: tuple[str, ...]) -> int:

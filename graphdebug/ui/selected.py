@@ -23,6 +23,12 @@ def tensors_in(model: Model, graph: str, ids: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*made, *values]))
 
 
+def selected_tensors(entry: ModelEntry) -> tuple[str, ...]:
+    """Return the main graph's tensors that are selected, whatever graph is looked at."""
+    ids = state.selection(MAIN_GRAPH)
+    return tensors_in(model_of(entry), MAIN_GRAPH, ids) if ids else ()
+
+
 def tap(entry: ModelEntry, ids: Iterable[str]) -> None:
     """Pick the tensors that boxes of the main graph stand for."""
     names = tensors_in(model_of(entry), MAIN_GRAPH, ids)

@@ -165,9 +165,10 @@ def marks_are_lost() -> bool:
     )
 
 
-def selection() -> tuple[str, ...]:
-    """Return the ids of the selected boxes (see ``Marks``), () when nothing is selected."""
-    return marks().selected
+def selection(graph: str | None = None) -> tuple[str, ...]:
+    """Return the ids of the selected boxes (see ``Marks``) in the graph that is looked at, or in another one."""
+    place = _place() if graph is None else (parameter("model") or "", graph)
+    return _all_marks().get(place, Marks()).selected
 
 
 def set_selection(ids: Iterable[str]) -> None:

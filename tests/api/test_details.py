@@ -6,8 +6,8 @@ from pathlib import Path
 import onnx.backend.test
 import pytest
 
-from graphdebug.api.details import NodeDetails, node_details, value_details
-from graphdebug.api.group_details import group_details
+from graphdebug.api.details import NodeDetails, NotFoundError, node_details, value_details
+from graphdebug.api.group_details import group_details, selection_details
 from graphdebug.model.document import Model, open_model
 from graphdebug.view.contents import contents
 
@@ -45,3 +45,15 @@ def test_every_node_can_be_described(path: Path) -> None:
             check(model, graph, node_details(model, graph, position))
         for group in contents(model, graph).groups:
             assert group_details(model, graph, group).nodes >= 2
+
+
+def test_several_boxes_are_described_as_one_group(samples: Path) -> None:
+    model = open_model(samples / "branching_blocks.onnx")
+    nodes = model.graphs[""].nodes
+    found = selection_details(model, "", ["s:block2", "n:6", "v:y", "n:99"])
+    assert (found.nodes, dict(found.ops)) == (3, {"Conv": 2, "Relu": 1})
+    assert [value.name for value in found.inputs] == list(nodes[1].output)
+    assert [value.name for value in found.outputs] == [*nodes[3].output, *nodes[6].output]
+    assert selection_details(model, "", ["v:y"]).nodes == 0
+    with pytest.raises(NotFoundError):
+        selection_details(model, "9.then", ["n:0"])

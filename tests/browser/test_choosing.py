@@ -127,3 +127,22 @@ def test_the_keyboard_selects_cuts_copies_and_opens_the_menu(blocks: Page) -> No
     blocks.keyboard.press("v")
     blocks.keyboard.press("c")
     expect(blocks.get_by_text("Choose or select something first.").last).to_be_visible()
+
+
+def test_what_is_selected_is_run_and_compared(blocks: Page) -> None:
+    click(blocks, "n:1")
+    blocks.keyboard.down("Shift")
+    click(blocks, "n:1")
+    click(blocks, "n:7")
+    blocks.keyboard.up("Shift")
+    expect(blocks.get_by_role("heading", name="2 nodes selected")).to_be_visible()
+    expect(blocks.get_by_role("button", name="Tap its 2 tensors")).to_be_visible()
+    go(blocks, "Tensors")
+    expect(blocks.get_by_role("radio", name="Selected")).to_be_checked()
+    blocks.get_by_role("button", name="Run", exact=True).click()
+    expect(blocks).to_have_url(re.compile("run="), timeout=30_000)
+    expect(blocks.get_by_text("2 tensors, no NaN")).to_be_visible(timeout=30_000)
+    go(blocks, "Compare")
+    blocks.get_by_text("Only the selected 2 tensors").click()
+    blocks.get_by_role("button", name="Compare", exact=True).click()
+    expect(blocks.get_by_text("2 match", exact=True)).to_be_visible(timeout=60_000)

@@ -123,3 +123,60 @@ def test_links_carry_what_is_open_and_escape_it() -> None:
 
     app = run(body, model="m", node="3")
     assert shown(app) == ["graph?model=m&value=a%26b%3Dc+d"]
+
+
+def mark_all() -> None:
+    import streamlit as st
+
+    from graphdebug.ui import state
+
+    state.restore()
+    if st.button("select"):
+        state.set_selection(["n:7", "n:3", "i:x,y", "n:4"])
+        state.set_cut_ends(["a"], ["b*"])
+    if st.button("many"):
+        state.set_selection(f"n:{node}" for node in range(0, 4000, 2))
+    if st.button("inside"):
+        state.choose("3.body")
+    if st.button("outside"):
+        state.choose("")
+    if st.button("another"):
+        state.set_parameters(model="other", selected=None)
+    st.text(repr(state.selection()))
+    st.text(repr(state.cut_ends()))
+    st.text(repr(state.marks_are_lost()))
+    st.text(repr(state.selection("")))
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    next(button for button in app.button if button.label == label).click()
+    return app.run()
+
+
+def test_the_selection_lives_in_the_link() -> None:
+    app = press(run(mark_all, model="m"), "select")
+    marked = [repr(("n:3", "n:4", "n:7", "v:x,y")), repr((("a",), ("b*",)))]
+    assert shown(app)[:2] == marked
+    fresh = run(mark_all, **query(app))
+    assert shown(fresh)[:3] == [*marked, "False"]
+    fresh.query_params.clear()
+    fresh.run()
+    assert shown(fresh)[:2] == marked
+
+
+def test_each_graph_has_its_own_selection() -> None:
+    app = press(press(run(mark_all, model="m"), "select"), "inside")
+    assert shown(app)[0] == "()"
+    assert "n:3" in shown(app)[3]
+    assert "selected" not in query(app)
+    assert "n:3" in shown(press(app, "outside"))[0]
+    assert query(app)["selected"].startswith("n:3-4,n:7")
+    assert shown(press(app, "another"))[0] == "()"
+
+
+def test_a_long_selection_stays_in_the_session_and_the_link_says_that_there_is_one() -> None:
+    app = press(run(mark_all, model="m"), "many")
+    assert query(app)["selected"] == "*"
+    assert shown(app.run())[0].count("n:") == 2000
+    assert shown(app)[2] == "False"
+    assert shown(run(mark_all, **query(app)))[::2] == ["()", "True"]

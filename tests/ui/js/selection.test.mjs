@@ -45,7 +45,7 @@ test("marks of values lie on their lines and ends, those of boxes on boxes", () 
   const ids = new Set(["n:4", "v:x", `v:${value}`, "n:999", "v:nowhere"]);
   const marks = marksIn(scene, { ids, from: ["x"], to: [value, "nowhere"] }, null);
   assert.deepEqual([...marks.boxes].map((box) => scene.idOf(box)).sort(), ["i:x", "n:4"]);
-  assert.deepEqual(marks.edges, [...scene.edgesOf("x"), ...scene.edgesOf(value)].sort((a, b) => a - b));
+  assert.deepEqual(marks.edges, [...scene.edgesOf("x"), ...scene.edgesOf(value)]);
   assert.deepEqual(marks.flags.map(({ end, name }) => [end, name]), [["from", "x"], ["to", value], ["to", "nowhere"]]);
   assert.equal(marks.flags[0].box, scene.boxOf("i:x"));
   assert.equal(marks.flags[2].box, -1);

@@ -64,7 +64,7 @@ export class Pointer {
     const { box, edge } = this.#at(x, y);
     if (!scene || (box < 0 && edge < 0)) return;
     const ids = box >= 0 ? idsOf(scene, box) : [`v:${scene.text(scene.value[edge])}`];
-    view.marking.begin();
+    view.marking.begin(ids);
     view.marking.toggle(ids);
   }
 

@@ -56,8 +56,7 @@ export function marksIn(scene, { ids, from, to }, part) {
     for (const box of shown) if (box >= 0) boxes.add(box);
     if (id.startsWith("v:")) values.add(id.slice(2));
   }
-  const edges = [];
-  if (values.size) for (let e = 0; e < scene.edges; e++) if (values.has(scene.text(scene.value[e]))) edges.push(e);
+  const lines = linesOf(scene, [...values, ...from, ...to]);
   const between = new Set();
   for (let box = 0; part && box < scene.boxes; box++) {
     const id = scene.idOf(box);
@@ -65,9 +64,17 @@ export function marksIn(scene, { ids, from, to }, part) {
   }
   const flag = (end) => (name) => {
     const box = [`i:${name}`, `o:${name}`, ...(part?.places[name] ?? [])].map((id) => scene.boxOf(id)).find((b) => b >= 0);
-    return { end, name, edges: scene.edgesOf(name), box: box ?? -1 };
+    return { end, name, edges: lines.get(name), box: box ?? -1 };
   };
+  const edges = [...values].flatMap((name) => lines.get(name));
   return { boxes, edges, part: between, flags: [...from.map(flag("from")), ...to.map(flag("to"))] };
+}
+
+/** The edges of each of many values, found in one pass. */
+function linesOf(scene, names) {
+  const lines = new Map(names.map((name) => [name, []]));
+  if (lines.size) for (let e = 0; e < scene.edges; e++) lines.get(scene.text(scene.value[e]))?.push(e);
+  return lines;
 }
 
 export class Selection {
@@ -137,13 +144,13 @@ export class Selection {
     this.set(next);
   }
 
-  /** A selection begins, or grows, by the mouse: what was chosen before is the first of it. */
-  begin() {
-    const { view } = this;
-    const { scene, look, choice } = view;
-    if (!this.ids.size && look.box >= 0) this.ids = new Set(idsOf(scene, look.box));
-    else if (!this.ids.size && choice.kind === "value") this.ids.add(choice.id);
-    if (choice.id) view.choose(NOTHING, { tell: false });
+  /** A selection begins, or grows, by the mouse: what was chosen before is the first of it, unless it is meant itself. */
+  begin(meant = []) {
+    const { scene, look, choice } = this.view;
+    if (!choice.id) return;
+    const chosen = look.box >= 0 ? idsOf(scene, look.box) : choice.kind === "value" ? [choice.id] : [];
+    if (!this.ids.size) this.ids = new Set(chosen.filter((id) => !meant.includes(id)));
+    this.view.choose(NOTHING, { tell: false });
   }
 
   /** Select all that is in view, at most as much as can be. */
