@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from graphdebug.api import downloads, graph, jobs, search, selection, static, uploads
+from graphdebug.api import downloads, graph, jobs, pictures, search, selection, static, uploads
 from graphdebug.api.answers import on_error
 from graphdebug.api.guard import LOOPBACK, Guard
 from graphdebug.workspace.disk import WorkspaceError
@@ -20,6 +20,7 @@ ROUTES: list[BaseRoute] = [
     *uploads.ROUTES,
     *jobs.ROUTES,
     *downloads.ROUTES,
+    *pictures.ROUTES,
 ]
 
 

@@ -41,7 +41,7 @@ class DrawRequest:
             the level on which the graph view opens.
         flat: draw no groups at all.
         direction: ``down`` or ``right``.
-        around: draw only what is at most ``hops`` lines away from these nodes (names as shown, or indices), without
+        around: draw only what is at most ``hops`` lines away from these nodes (indices, or names as shown), without
             groups.
         hops: see ``around``.
         scale: pixels of a PNG for one of the SVG.
@@ -53,7 +53,7 @@ class DrawRequest:
     expanded: tuple[str, ...] | None = None
     flat: bool = False
     direction: str = "down"
-    around: tuple[str, ...] = ()
+    around: tuple[str | int, ...] = ()
     hops: int = 1
     scale: float = 1.0
 
@@ -155,9 +155,12 @@ def _scene(request: DrawRequest) -> Scene:
     return scene(model, request.graph, expanded, request.flat, request.direction)
 
 
-def _node(model: Model, graph: str, name: str) -> int:
+def _node(model: Model, graph: str, name: str | int) -> int:
     """Return the index of the node that is shown as ``name``, or that has this index."""
     names = model.graphs[graph].names
+    if isinstance(name, int) and 0 <= name < len(names):
+        return name
+    name = str(name)
     if name in names:
         return names.index(name)
     if name.isdecimal() and len(name) < 12 and int(name) < len(names):

@@ -22,6 +22,7 @@ export function toolbar(finder, view) {
       button("expand", "Expand all groups", "e"),
       flat,
       direction,
+      button("save", "Save a picture", "s"),
       button("help", "Keys", "?"),
     ),
   );

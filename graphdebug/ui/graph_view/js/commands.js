@@ -9,6 +9,7 @@
  */
 import { NOTHING, choiceOf } from "./choice.js";
 import { entrance, step } from "./navigate.js";
+import { openPictures } from "./pictures.js";
 import { Kind } from "./scene.js";
 import { idsOf } from "./selection.js";
 
@@ -66,6 +67,7 @@ export const COMMANDS = [
   { group: "Look", keys: ["w"], show: "w", label: "collapse all groups", run: (view) => view.collapseAll() },
   { group: "Look", keys: ["g"], show: "g", label: "with or without groups", run: (view) => view.setModes({ flat: !view.modes.flat }) },
   { group: "Look", keys: ["r"], show: "r", label: "turn: downwards or to the right", run: (view) => view.turn() },
+  { group: "Look", keys: ["s"], show: "s", label: "save a picture, DOT or JSON", run: openPictures },
   { group: "Look", keys: ["?"], show: "?", label: "this sheet", run: (view) => view.help() },
   { group: "Look", keys: ["Escape"], show: "Esc", label: "let go: of the highlight, the selection, the choice; then back", run: letGo },
 ];

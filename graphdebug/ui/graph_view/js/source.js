@@ -56,10 +56,21 @@ export class Source {
     return this.#post("part", { graph, from: JSON.stringify(from), to: JSON.stringify(to) });
   }
 
+  /** Have the graph drawn, around the boxes `ids` if there are any: {blob, name, notice} (api/pictures.py). */
+  async picture({ format, graph, flat, direction, expanded, ids }) {
+    const asked = { format, graph, flat: flat ? "1" : "0", direction, expanded: expanded.join(",") };
+    const answer = await this.#send("picture", ids.length ? { ...asked, ids: JSON.stringify(ids) } : asked);
+    const name = decodeURIComponent(/filename\*?=(?:utf-8'')?"?([^";]+)/i.exec(answer.headers.get("Content-Disposition"))?.[1] ?? `graph.${format}`);
+    return { blob: await answer.blob(), name, notice: answer.headers.get("X-Notice") };
+  }
+
   async #post(route, fields) {
+    return (await this.#send(route, fields)).json();
+  }
+
+  #send(route, fields) {
     const headers = { "X-Graphdebug": "1", "Content-Type": "application/x-www-form-urlencoded" };
-    const body = new URLSearchParams(fields).toString();
-    return (await ask(new URL(route, this.base), { method: "POST", headers, body })).json();
+    return ask(new URL(route, this.base), { method: "POST", headers, body: new URLSearchParams(fields).toString() });
   }
 
   /** Search; returns {hits, total}. */
