@@ -10,8 +10,8 @@ from graphdebug.view.chips import Chips
 from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, text_width, type_label
 from graphdebug.view.scopes import ScopeNode
 
-OP_LETTER, SMALL_LETTER = 7.1, 5.5
-"""Average width of a letter of the op (12 px, bold) and of the other lines (10 px)."""
+OP_LETTER, SMALL_LETTER, CHIP_LETTER = 7.1, 5.5, 6.3
+"""Average width of a letter of the op (12 px, bold), of other lines (10 px), and of chips: mostly digits."""
 NARROWEST, WIDEST = 56.0, 240.0
 SIDES = 30.0
 LINE_HEIGHTS = 28.0, 40.0, 54.0
@@ -75,6 +75,6 @@ def _terminal(op: str, name: str, chips: str) -> Look:
 
 
 def _size(first: str, second: str, third: str) -> tuple[float, float]:
-    widest = max(text_width(first, OP_LETTER), text_width(second, SMALL_LETTER), text_width(third, SMALL_LETTER) + 6)
+    widest = max(text_width(first, OP_LETTER), text_width(second, SMALL_LETTER), text_width(third, CHIP_LETTER) + 6)
     lines = 1 + bool(second) + bool(third)
     return min(max(widest + SIDES, NARROWEST), WIDEST), LINE_HEIGHTS[lines - 1]

@@ -15,8 +15,8 @@ from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
 from graphdebug.view.layering import Ints
 
-FEWEST = 3
-"""Fewer equal blocks in a row are drawn one by one: folding two saves nothing."""
+FEWEST = 4
+"""Fewer equal blocks in a row are drawn one by one: of three, one and a frame around two would be left."""
 MOST_PERIODS = 32
 """Distances at which a row is compared with itself."""
 MOST_PHASES = 512

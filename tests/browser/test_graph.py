@@ -47,7 +47,7 @@ def expect_selected(page: Page, box: str) -> None:
 
 @pytest.fixture
 def scoped(tmp_path: Path) -> Path:
-    """Twenty scopes of twenty nodes: opens collapsed. One node has a name that wants to be HTML."""
+    """Twenty unlike scopes of twenty nodes: opens collapsed. One node has a name that wants to be HTML."""
     nodes, value = [], "x"
     for layer in range(20):
         for step in range(20):
@@ -55,7 +55,7 @@ def scoped(tmp_path: Path) -> Path:
             name = f"/layers.{layer}/act{step}/Relu"
             if layer == step == 3:
                 name = "/layers.3/act3/<img src=x onerror=alert(1)>"
-            nodes.append(helper.make_node("Relu", [value], [made], name))
+            nodes.append(helper.make_node("LeakyRelu", [value], [made], name, alpha=0.01 * layer))
             value = made
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 8]) for name in "xy")
     path = tmp_path / "scoped.onnx"

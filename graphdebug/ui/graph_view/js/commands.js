@@ -11,6 +11,7 @@ import { NOTHING, choiceOf } from "./choice.js";
 import { entrance, step } from "./navigate.js";
 import { openPictures } from "./pictures.js";
 import { Kind } from "./scene.js";
+import { FOLDING } from "./scopes.js";
 import { idsOf } from "./selection.js";
 
 const ZOOM = 1.35;
@@ -65,6 +66,7 @@ export const COMMANDS = [
   { group: "Look", keys: ["PageDown", "PageUp"], show: "Page ↑ ↓", label: "move by a page along the graph", run: page },
   { group: "Look", keys: ["e"], show: "e", label: "expand all groups", run: (view) => view.expandAll() },
   { group: "Look", keys: ["w"], show: "w", label: "collapse all groups", run: (view) => view.collapseAll() },
+  ...FOLDING,
   { group: "Look", keys: ["g"], show: "g", label: "with or without groups", run: (view) => view.setModes({ flat: !view.modes.flat }) },
   { group: "Look", keys: ["r"], show: "r", label: "turn: downwards or to the right", run: (view) => view.turn() },
   { group: "Look", keys: ["s"], show: "s", label: "save a picture, DOT or JSON", run: openPictures },

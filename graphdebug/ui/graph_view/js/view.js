@@ -24,6 +24,7 @@ import { paint } from "./painter.js";
 import { Pointer } from "./pointer.js";
 import { Reach } from "./reach.js";
 import { Kind } from "./scene.js";
+import { ScopePath } from "./scopes.js";
 import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
 import { Source } from "./source.js";
@@ -144,7 +145,7 @@ class GraphView {
 
   setModes(changes) {
     const anchor = this.look.box >= 0 && changes.direction === undefined ? this.choice.id : "";
-    return this.#load({ ...changes, anchor });
+    return this.#load({ anchor, ...changes });
   }
 
   /**
@@ -242,6 +243,7 @@ class GraphView {
     this.look.edges = edgesFor(this.scene, choice.id);
     this.host.dataset.selected = choice.id;
     this.voice.say(spoken(this.scene, choice.id, this.look));
+    this.path.show();
     if (look) this.#lookAt(choice.id);
     remember({ choice: choice.id }, this.data.model, this.graph);
     this.stage.invalidate();
@@ -310,13 +312,14 @@ class GraphView {
     this.voice = new Voice(this);
     this.marking = new Selection(this);
     this.selectionBar = new SelectionBar(this);
+    this.path = new ScopePath(this);
     this.menu = new Menu(this);
     this.bar = chrome.toolbar(this.finder, this);
     this.map = new MiniMap((x, y) => this.stage.look(x, y));
     const { trail, legend, status, ...others } = this.parts;
     const head = element("div", { class: "head-line" }, trail, this.bar.element);
     const corner = element("div", { class: "corner" }, this.map.element, status);
-    this.foot = element("div", { class: "foot-line" }, this.selectionBar.element, legend, corner);
+    this.foot = element("div", { class: "foot-line" }, this.selectionBar.element, this.path.element, legend, corner);
     this.host = element(
       "div",
       { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
