@@ -49,7 +49,9 @@ class Around:
 def fits(found: Findable, term: Term, around: Around) -> Ranks:
     """Return how well each entry fits one term. QueryError: it makes no sense for this graph."""
     takes = FIELDS[term.field].takes if term.field else "text"
-    alternatives = [replace(term, values=(value,)) for value in term.values] or [term]
+    # Several places are one: what can be reached from any of them is found by one walk.
+    together = takes == "place" or not term.values
+    alternatives = [term] if together else [replace(term, values=(value,)) for value in term.values]
     ranks: Ranks = np.minimum.reduce([_FITS[takes](found, each, around) for each in alternatives])
     if not term.negated:
         return ranks
@@ -245,7 +247,7 @@ def _number(text: str) -> float | None:
 
 
 def _places(found: Findable, term: Term, around: Around) -> Ranks:
-    ends = place(found, term.values[0])
+    ends = places(found, term.values)
     if term.field == "uses":
         nodes = np.zeros(len(found.index.nodes), dtype=np.bool_)
         made = (name for node in ends.nodes for name in found.index.nodes[node].output)
@@ -265,6 +267,12 @@ def _in_cone(found: Findable, cone: Cone) -> Mask:
         for entry in np.flatnonzero(found.sorts == sort).tolist():
             is_in[entry] = found.names[entry] in names
     return is_in
+
+
+def places(found: Findable, texts: Iterable[str]) -> Ends:
+    """Return what several places mean together. QueryError: one of them is nowhere here."""
+    ends = [place(found, text) for text in texts]
+    return Ends(tuple(node for end in ends for node in end.nodes), tuple(name for end in ends for name in end.values))
 
 
 def place(found: Findable, text: str) -> Ends:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphdebug.model.document import Model
 from graphdebug.model.records import Finding
-from graphdebug.view.filters import Around, fits, place
+from graphdebug.view.filters import Around, fits, places
 from graphdebug.view.findable import Findable, Sort, findable
 from graphdebug.view.labels import shortened, type_label
 from graphdebug.view.layering import Ints
@@ -208,7 +208,7 @@ def _shortest(found: Findable, terms: Sequence[Term]) -> tuple[str, ...]:
     ways = {term.field: term for term in terms if term.field in ("from", "to") and not term.negated}
     if len(ways) < 2:
         return ()
-    start, end = (place(found, ways[side].values[0]) for side in ("from", "to"))
+    start, end = (places(found, ways[side].values) for side in ("from", "to"))
     nodes = shortest(found.index, found.links, start, end)
     inputs = [f"i:{name}" for name in start.values if nodes and name in found.known.inputs]
     outputs = [f"o:{name}" for name in end.values if nodes and name in found.known.outputs]
@@ -221,7 +221,7 @@ def _title(found: Findable, terms: Sequence[Term], text: str) -> str:
     asked = {term.field: term for term in terms if term.field != "hops"}
     if len(asked) != len([term for term in terms if term.field != "hops"]) or any(t.negated for t in terms):
         return text.strip()
-    names = {field: " or ".join(_called(found, value) for value in term.values) for field, term in asked.items()}
+    names = {field: _listed([_called(found, value) for value in term.values]) for field, term in asked.items()}
     match list(names):
         case ["from"]:
             return f"Downstream of {names['from']}{hops}"
@@ -234,6 +234,10 @@ def _title(found: Findable, terms: Sequence[Term], text: str) -> str:
         case ["op"] if asked["op"].relation == "=":
             return f"All {names['op']}"
     return text.strip()
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(names) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _called(found: Findable, value: str) -> str:

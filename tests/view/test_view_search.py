@@ -135,6 +135,8 @@ def typed() -> Model:
         ("from:n:2 hops:1", "mul_a add_b"),
         ("from:n:2 hops<=1", "mul_a add_b"),
         ("to:mul_a", "x stem to_half mul_a"),
+        ("from:to_half|t1 hops:1", "to_half mul_a t1 last"),
+        ("-from:to_half|stem op:c", ""),
         ("from:to_half to:t1", "to_half mul_a add_b t1"),
         ("from:m to:a", "add_b"),
         ("from:x to:y op:t", "to_half t1 last"),

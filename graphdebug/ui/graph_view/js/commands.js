@@ -13,6 +13,7 @@ import { openPictures } from "./pictures.js";
 import { Kind } from "./scene.js";
 import { FOLDING } from "./scopes.js";
 import { idsOf } from "./selection.js";
+import { FINDING } from "./ways.js";
 
 const ZOOM = 1.35;
 /** Pixels of one press. */
@@ -50,7 +51,6 @@ export const COMMANDS = [
   { group: "Walk", keys: ["v"], show: "v", label: "next tensor of the chosen box", run: nextValue },
   { group: "Walk", keys: ["Enter"], show: "Enter", label: "expand or collapse a group, open a nested graph", run: (view) => view.look.box >= 0 && view.activate(view.look.box) },
   { group: "Walk", keys: ["Backspace"], show: "⌫", label: "back to the graph around this one", run: (view) => view.back() },
-  { group: "Walk", keys: ["/"], show: "/", label: "search", run: (view) => view.finder.focus() },
   { group: "Select", keys: ["Space"], show: "Space", label: "take what is chosen into the selection, or out", run: (view) => view.marking.toggle(chosen(view)) },
   { group: "Select", keys: ARROWS.map((key) => `Shift+${key}`), show: "Shift ↑ ↓ ← →", label: "walk and select on the way", run: walkAndSelect },
   { group: "Select", keys: ["Ctrl+a"], show: "Ctrl A", label: "select all that is in view", run: (view) => view.marking.all() },
@@ -59,6 +59,7 @@ export const COMMANDS = [
   { group: "Select", keys: ["x"], show: "x", label: "cut out, from what goes in to what comes out", menu: cutOut, on: (view, ids) => view.marking.markAround(ids) },
   { group: "Select", keys: ["c", "Ctrl+c"], show: "c", label: "copy names", menu: (ids) => (many(ids) ? "Copy names" : "Copy the name"), on: (view, ids) => view.marking.copyNames(ids) },
   { group: "Select", keys: ["m", "ContextMenu", "Shift+F10"], show: "m, menu key", label: "what can be done with it", run: (view) => view.menu.openAtChoice() },
+  ...FINDING,
   { group: "Look", keys: ["f"], show: "f", label: "fit everything", run: (view) => view.fit() },
   { group: "Look", keys: ["z"], show: "z", label: "go to what is chosen or selected", run: goThere },
   { group: "Look", keys: ["+", "=", "-"], show: "+  −", label: "zoom", run: (view, key) => view.zoom(key === "-" ? 1 / ZOOM : ZOOM) },

@@ -1,6 +1,7 @@
 /** A highlight: some boxes stand out and everything else is faded, until it is let go (Esc, or ✕ on its chip). */
 import { counted } from "./choice.js";
 import { element, icon, iconButton } from "./dom.js";
+import { recall, remember } from "./memory.js";
 import { Kind } from "./scene.js";
 
 /** How much a box stands out. */
@@ -12,7 +13,7 @@ export const Lit = Object.freeze({ FADED: 0, LIT: 1, STRONG: 2 });
  * @property {string} title what they are, in words
  * @property {Set<string>} [strong] those of them that stand out most: the shortest of several paths
  * @property {Map<string, number>} [inside] group id → how many of them it holds, at any depth
- * @property {string} [text] the search that finds them; it survives a refresh, and links carry it
+ * @property {string} [text] the search that finds them; it survives a refresh and a page switch
  */
 
 /**
@@ -63,18 +64,39 @@ export class Reach {
   constructor(view) {
     this.view = view;
     this.found = null;
+    this.place = "";
     this.element = element("div", { class: "lit-chip", role: "status", hidden: true });
-  }
-
-  /** The search behind the highlight, "" for none. */
-  get text() {
-    return this.found?.text ?? "";
   }
 
   /** @param {?Highlighted} found null lets go */
   show(found) {
     this.found = found;
+    remember({ lit: found?.text ?? "" }, this.view.data.model, this.view.graph);
     this.dress();
+  }
+
+  /** Let what a search finds stand out; returns whether there is any. */
+  async ask(text) {
+    const { view } = this;
+    const asked = (this.asked = { graph: view.graph });
+    const found = await view.source.highlight(asked.graph, text).catch((problem) => view.voice.note(problem.message));
+    if (!found || asked !== this.asked || asked.graph !== view.graph) return false;
+    if (!found.boxes.length) {
+      view.voice.note("Nothing found");
+      return false;
+    }
+    const { title, boxes, strong, inside } = found;
+    this.show({ title, boxes: new Set(boxes), strong: new Set(strong), inside: new Map(Object.entries(inside)), text });
+    view.voice.say(`${title}: ${tally(view.look.light)}`);
+    return true;
+  }
+
+  /** @param {?{seq: string, graph: string, text: string}} lit what the page lets stand out */
+  update(model, lit) {
+    if (!lit || recall(model).lit === lit.seq) return;
+    remember({ lit: lit.seq }, model);
+    if (this.view.scene && this.view.graph === lit.graph) this.ask(lit.text);
+    else remember({ lit: lit.text }, model, lit.graph);
   }
 
   /** Let go; returns whether there was anything to let go of. */
@@ -87,33 +109,55 @@ export class Reach {
 
   /** The scene or the highlight is another one. */
   dress() {
-    const { view, found } = this;
+    const { view } = this;
+    this.#arrive();
+    const { found } = this;
     view.look.light = found && view.scene ? light(view.scene, found) : null;
     this.element.hidden = !view.look.light;
     if (found) view.host.dataset.highlight = found.title;
     else delete view.host.dataset.highlight;
-    if (view.look.light) {
-      this.element.replaceChildren(
-        icon("highlight"),
-        element("span", { class: "title", text: found.title, title: found.title }),
-        element("span", { class: "tally", text: tally(view.look.light) }),
-        iconButton("fit", "Bring all of it into view", () => this.frame()),
-        iconButton("close", "Let go of the highlight (Esc)", () => this.clear()),
-      );
-    }
+    if (view.look.light) this.element.replaceChildren(...this.#parts(found, view.look.light));
     view.stage.invalidate();
+  }
+
+  /** Another graph is shown: what stood out in it stands out again. */
+  #arrive() {
+    const { data, graph } = this.view;
+    const place = `${data.model} ${graph}`;
+    if (place === this.place) return;
+    this.place = place;
+    this.found = null;
+    const { lit } = recall(data.model, graph);
+    if (lit) this.ask(lit);
+  }
+
+  #parts(found, { hidden }) {
+    const { view } = this;
+    const text = { class: "title", text: found.title, title: found.title };
+    const title = found.text
+      ? element("button", { ...text, type: "button", title: `${found.title}: search for it`, on: { click: () => view.finder.ask(found.text) } })
+      : element("span", text);
+    return [
+      icon("highlight"),
+      title,
+      element("span", { class: "tally", text: tally(view.look.light) }),
+      ...(hidden ? [iconButton("expand", "Open the groups that hide some of it", () => this.open())] : []),
+      iconButton("fit", "Bring all of it into view", () => this.frame()),
+      iconButton("close", "Let go of the highlight (Esc)", () => this.clear()),
+    ];
+  }
+
+  /** Expand the groups that hide some of what stands out. */
+  open() {
+    const { view, found } = this;
+    const closed = [...found.inside.keys()].filter((id) => !found.boxes.has(id));
+    view.setModes({ expanded: [...new Set([...view.scene.meta.expanded, ...closed])], flat: false });
   }
 
   /** Bring all boxes that stand out into view. */
   frame() {
     const { scene, look } = this.view;
-    let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let box = 0; box < scene.boxes; box++) {
-      if (!look.light.lit[box]) continue;
-      const { x, y, w, h } = scene.rectOf(box);
-      [left, top] = [Math.min(left, x), Math.min(top, y)];
-      [right, bottom] = [Math.max(right, x + w), Math.max(bottom, y + h)];
-    }
-    if (right > left) this.view.fit({ x: left, y: top, w: right - left, h: bottom - top });
+    const boxes = look.light ? [...look.light.lit.keys()].filter((box) => look.light.lit[box]) : [];
+    if (boxes.length) this.view.fit(scene.around(boxes));
   }
 }

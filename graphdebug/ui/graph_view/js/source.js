@@ -73,11 +73,18 @@ export class Source {
     return ask(new URL(route, this.base), { method: "POST", headers, body: new URLSearchParams(fields).toString() });
   }
 
-  /** Search; returns {hits, total}. */
-  async search(graph, text, signal) {
+  /** Search, leaving out the first `skip` hits; returns {hits, total, problem, suggestions} (api/search.py). */
+  async search(graph, text, skip, signal) {
     const url = new URL("search", this.base);
-    url.search = new URLSearchParams({ graph, q: text });
+    url.search = new URLSearchParams({ graph, q: text, skip });
     return (await ask(url, { signal })).json();
+  }
+
+  /** Ask for what a search lets stand out: {title, boxes, strong, inside} (view/search.py). */
+  async highlight(graph, text) {
+    const url = new URL("highlight", this.base);
+    url.search = new URLSearchParams({ graph, q: text });
+    return (await ask(url, {})).json();
   }
 }
 

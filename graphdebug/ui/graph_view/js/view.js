@@ -71,6 +71,7 @@ class GraphView {
     this.#overlay(data.overlay);
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
     this.marking.update(data.model, data.marks, old?.model === data.model);
+    this.reach.update(data.model, data.lit);
     if (old?.model !== data.model) this.#openModel(data.model, select);
     else if (old.select?.seq !== select.seq) {
       remember({ seq: select.seq }, data.model);
@@ -303,11 +304,7 @@ class GraphView {
       tooltip: part("tooltip"),
       sheet: part("sheet-place"),
     };
-    this.finder = new Finder(
-      (text, signal) => this.source.search(this.graph, text, signal),
-      (found) => this.reveal(found.graph, found.id),
-      () => this.host.focus({ preventScroll: true }),
-    );
+    this.finder = new Finder(this);
     this.reach = new Reach(this);
     this.voice = new Voice(this);
     this.marking = new Selection(this);
