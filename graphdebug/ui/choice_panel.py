@@ -18,6 +18,7 @@ from graphdebug.ui import state
 from graphdebug.ui.first_steps import nothing_chosen, tap_hint
 from graphdebug.ui.selected import tensors_in
 from graphdebug.ui.state import Choice
+from graphdebug.ui.ways import uses, ways
 from graphdebug.ui.weight_panel import weight_panel
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.labels import shortened, type_label
@@ -58,6 +59,7 @@ def _node(model: Model, node: NodeDetails) -> None:
     _findings(node.findings)
     tensors = [value.name for value in node.outputs if value.name]
     _tap_buttons(node.graph, tensors)
+    ways(node.id, op=node.op)
     if node.doc_string:
         st.text(node.doc_string[:2000])
     if node.children:
@@ -98,12 +100,16 @@ def _value(model: Model, found: ValueDetails) -> None:
         st.markdown(f"**Used by** {plural(value.consumer_count, 'node')}")
         _hops(value.consumers, "consumer", most=24)
     if value.role == "initializer":
+        uses(value.name)
         weight_panel(model, [value], opened=True)
+    else:
+        ways(f"v:{value.name}")
 
 
 def _group(group: GroupDetails) -> None:
     _title(group.title, group.class_name, group.id.removeprefix("s:"))
     st.markdown(f"{plural(group.nodes, 'node')} in this group")
+    ways(group.id)
     _around(group)
 
 
@@ -206,7 +212,10 @@ def _value_line(value: Value, key: str, *, producers: bool) -> None:
     kind = f":primary[{plain(type_label(value.type))}]" if value.type else ":gray[unknown type]"
     mark = {"initializer": " :gray[weight]", "input": " :gray[graph input]", "missing": " :red[made nowhere]"}
     st.markdown(f"{slot}{plain(shortened(value.name, 60))}  \n{kind}{mark.get(value.role, '')}")
-    if producers and value.producer is not None:
+    if value.role == "initializer" and value.consumer_count > 1:
+        label, choose = f"used by {plural(value.consumer_count, 'node')}", {"value": value.name}
+        st.button(label, key=f"uses-{key}", type="tertiary", on_click=state.choose, args=(value.graph,), kwargs=choose)
+    elif producers and value.producer is not None:
         _hops([value.producer], key)
     elif not producers and value.consumers:
         _hops(value.consumers, key)

@@ -166,3 +166,24 @@ def test_the_map_goes_there(large: Page) -> None:
     before = ask(large, "view.stage.camera.ty")
     large.mouse.click(small["x"] + small["width"] / 2, small["y"] + 4)
     assert ask(large, "view.stage.camera.ty") != before
+
+
+def test_the_panel_shows_ways_too(blocks: Page) -> None:
+    click(blocks, "n:4")
+    expect(blocks.get_by_role("heading", name="Conv", exact=True)).to_be_visible()
+    blocks.get_by_role("button", name="Downstream").click()
+    chip(blocks, "Downstream of /block3/conv")
+    blocks.get_by_role("button", name="All Conv").last.click()
+    chip(blocks, "All Conv")
+    assert len(lit(blocks)) == 5
+
+
+def test_a_weight_leads_to_all_its_users(large: Page) -> None:
+    search(large, "op:Mul scope:layers.41")
+    large.keyboard.press("Enter")
+    expect_selected(large, "n:2060")
+    large.get_by_role("button", name="used by 60 nodes").click()
+    expect_selected(large, "v:the scale")
+    large.get_by_role("button", name="Show where it is used").click()
+    chip(large, "Uses of the scale")
+    expect(large.locator(".lit-chip")).to_contain_text(re.compile("closed group"))

@@ -1,6 +1,8 @@
 """The search box's grammar: what is read from what one types, and what is said of what makes no sense."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,15 @@ def test_what_makes_no_sense_is_said(text: str, said: str) -> None:
 def test_every_example_is_a_query() -> None:
     for name, field in FIELDS.items():
         assert parse(field.example)[0].field == name
+
+
+def test_every_documented_query_is_one() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    queries = [re.split(" {2,}", line.strip())[0] for line in page.splitlines() if line.startswith("    ")]
+    assert len(queries) > 5
+    for query in queries:
+        assert all(term.field for term in parse(query)), query
+    assert {name for name in FIELDS if f"`{name}" in page} == set(FIELDS)
 
 
 def test_a_hostile_query_is_read_in_no_time() -> None:

@@ -17,6 +17,7 @@ from graphdebug.api.static import module_path
 from graphdebug.ui import state
 from graphdebug.ui.marks import box_ids
 from graphdebug.ui.state import Choice
+from graphdebug.ui.ways import standing_out
 
 _HERE = Path(__file__).parent
 _SEEN = "graphdebug.graph_view.seen"
@@ -104,6 +105,7 @@ def graph_view(
             "model": model_id,
             "select": _selection(model_id),
             "marks": _marks(model_id),
+            "lit": standing_out(model_id),
             "overlay": _overlay(overlay),
             "height": height,
             "actions": [
