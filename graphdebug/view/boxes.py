@@ -20,13 +20,17 @@ LINE_HEIGHTS = 28.0, 40.0, 54.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The texts of a box (``""`` for none), its op category, and its width and height in pixels."""
+    """The texts of a box (``""`` for none), its op category, and its width and height in pixels.
+
+    ``weights`` counts the weights of a node, which are not drawn on their own.
+    """
 
     op: str
     label: str
     chips: str
     category: int
     size: tuple[float, float]
+    weights: int = 0
 
 
 def node_look(node: onnx.NodeProto, name: str, chips: Chips, *, calls_function: bool) -> Look:
@@ -36,7 +40,8 @@ def node_look(node: onnx.NodeProto, name: str, chips: Chips, *, calls_function: 
     if label == op:
         label = ""
     text = chips.of(node)
-    return Look(op, label, text, category(node, calls_function=calls_function), _size(op, label, text))
+    size = _size(op, label, text)
+    return Look(op, label, text, category(node, calls_function=calls_function), size, chips.weights(node))
 
 
 def group_look(group: ScopeNode, *, frame: bool) -> Look:

@@ -15,6 +15,9 @@ from graphdebug.view.contents import constant_owner
 from graphdebug.view.labels import shortened, type_label
 
 LONGEST_CHIPS = 36
+MOST_SHOWN = 8
+"""Elements of a constant that chips write out."""
+MOST_WEIGHTS = 255
 
 
 class Chips:
@@ -24,6 +27,7 @@ class Chips:
         """Look at nothing yet."""
         self.model = model
         self._index = index
+        self._types = model.types[index.path]
 
     def of(self, node: onnx.NodeProto) -> str:
         """Return what matters about a node beyond its op; ``""`` when nothing does."""
@@ -51,15 +55,27 @@ class Chips:
             name = producer.input[0]
         return None
 
+    def weights(self, node: onnx.NodeProto) -> int:
+        """Count the inputs that are constants too large for chips: weights, which are not drawn on their own."""
+        tensors = (self.tensor(node, slot) for slot in range(min(len(node.input), MOST_WEIGHTS)))
+        return sum(tensor is not None and math.prod(tensor.dims) > MOST_SHOWN for tensor in tensors)
+
     def dims(self, node: onnx.NodeProto, slot: int) -> tuple[int, ...]:
         """Return the shape of the constant at an input; empty when it is none."""
         tensor = self.tensor(node, slot)
         return tuple(tensor.dims) if tensor is not None else ()
 
     def values(self, node: onnx.NodeProto, slot: int) -> list[Any] | None:
-        """Return the at most 8 elements of a small constant at an input; None when it is none."""
+        """Return the elements, at most MOST_SHOWN, of a small constant at an input; None when it is none."""
         tensor = self.tensor(node, slot)
         return None if tensor is None else small_values(self.model, tensor)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of any value whose dimensions are all known and which is no scalar, else nothing."""
+        value = self._types.get(name)
+        dims = value.shape if value is not None and value.shape else ()
+        known = tuple(dim for dim in dims if isinstance(dim, int))
+        return known if len(known) == len(dims) else ()
 
     def scalar(self, node: onnx.NodeProto, slot: int) -> str:
         """Return the only element of a constant at an input as text; ``""`` when it is none."""
@@ -68,8 +84,8 @@ class Chips:
 
 
 def small_values(model: Model, tensor: onnx.TensorProto) -> list[Any] | None:
-    """Return the elements of a tensor stored inline that has at most 8; None for any other."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL or not 0 <= math.prod(tensor.dims) <= 8:
+    """Return the elements of a tensor stored inline that has at most MOST_SHOWN; None for any other."""
+    if tensor.data_location == onnx.TensorProto.EXTERNAL or not 0 <= math.prod(tensor.dims) <= MOST_SHOWN:
         return None
     try:
         values: list[Any] = read_tensor(model, tensor).reshape(-1).tolist()
@@ -145,6 +161,9 @@ def _conv(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
 
 def _matmul(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
     weight = chips.dims(node, 3 if node.op_type == "QLinearMatMul" else 1)
+    if not weight and len(node.input) > 1:  # a weight that is transposed or cast on its way has two dimensions
+        weight = chips.shape(node.input[1])
+        weight = weight if len(weight) == 2 else ()
     if len(weight) < 2:
         return ""
     rows, columns = weight[-2:]
@@ -163,11 +182,17 @@ def _transpose(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> st
 
 def _reshape(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
     shape = chips.values(node, 1) or _ints(attributes, "shape")
+    if not shape and node.output:  # computed on the way: what came of it
+        shape = list(chips.shape(node.output[0]))
     return "→ " + "×".join(map(number, shape)) if shape else ""
 
 
 def _axis(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
     parts = [f"axis {number(attributes['axis'].i)}"] if "axis" in attributes else []
+    if node.op_type == "Split" and (sizes := chips.values(node, 1) or _ints(attributes, "split")):
+        parts.append(",".join(map(number, sizes)))
+    if node.op_type == "TopK" and (count := chips.scalar(node, 1)):
+        parts.insert(0, f"k {count}")
     if node.op_type == "Gather" and (index := chips.scalar(node, 1)):
         parts.append(f"[{index}]")
     if node.op_type == "Gather" and len(table := chips.dims(node, 0)) == 2:
@@ -239,11 +264,55 @@ def _hidden(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
     return f"hidden {attributes['hidden_size'].i}" if "hidden_size" in attributes else ""
 
 
+def _normalization(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+    scale = "×".join(map(str, chips.dims(node, 1)))
+    groups = f"{attributes['num_groups'].i} groups" if "num_groups" in attributes else ""
+    return " of ".join(part for part in (groups, scale) if part)
+
+
+def _attention(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+    heads = [attributes[name].i for name in ("q_num_heads", "kv_num_heads", "num_heads") if name in attributes]
+    parts = [f"{'/'.join(map(str, dict.fromkeys(heads)))} heads"] if heads else []
+    if "is_causal" in attributes and attributes["is_causal"].i:
+        parts.append("causal")
+    return " ".join(parts)
+
+
+def _quantization(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+    if scale := chips.scalar(node, 1):
+        return f"scale {scale}"
+    axis = attributes["axis"].i if "axis" in attributes else 1
+    return f"axis {number(axis)}" if chips.dims(node, 1) else ""
+
+
+def _pad(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+    mode = attributes["mode"].s.decode(errors="replace") if "mode" in attributes else "constant"
+    pads = ",".join(map(number, chips.values(node, 1) or _ints(attributes, "pads")))
+    return " ".join(part for part in ("" if mode == "constant" else mode, pads) if part)
+
+
+def _tile(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+    repeats = chips.values(node, 1)
+    return f"×{','.join(map(number, repeats))}" if repeats else ""
+
+
+def _written(name: str, sign: str = "") -> Writer:
+    """Return a writer of one attribute, a number or a text, with a sign before it."""
+
+    def write(chips: Chips, node: onnx.NodeProto, attributes: Attributes) -> str:
+        if name not in attributes:
+            return ""
+        value = attributes[name].s.decode(errors="replace") if attributes[name].s else str(attributes[name].i)
+        return f"{sign}{value}"
+
+    return write
+
+
 _WRITERS_BY_OPS: list[tuple[Writer, str]] = [
     (_conv, "Conv ConvTranspose ConvInteger QLinearConv"),
     (_matmul, "MatMul Gemm MatMulInteger QLinearMatMul"),
     (_pool, "MaxPool AveragePool LpPool"),
-    (_axis, "Concat Softmax LogSoftmax Gather GatherElements Split ArgMax ArgMin Flatten"),
+    (_axis, "Concat Softmax LogSoftmax Gather GatherElements Split ArgMax ArgMin Flatten TopK OneHot"),
     (_axes, "Squeeze Unsqueeze ReduceMean ReduceSum ReduceMax ReduceMin ReduceL2 ReduceProd"),
     (_scalar, "Add Sub Mul Div Pow"),
     (_alpha, "LeakyRelu Elu"),
@@ -254,6 +323,15 @@ _WRITERS_BY_OPS: list[tuple[Writer, str]] = [
     (_cast, "Cast"),
     (_clip, "Clip"),
     (_slice, "Slice"),
-    (_constant, "Constant"),
+    (_constant, "Constant ConstantOfShape"),
+    (_normalization, "BatchNormalization LayerNormalization InstanceNormalization GroupNormalization RMSNormalization"),
+    (_attention, "Attention RotaryEmbedding"),
+    (_quantization, "QuantizeLinear DequantizeLinear"),
+    (_pad, "Pad"),
+    (_tile, "Tile"),
+    (_written("equation"), "Einsum"),
+    (_written("blocksize", "×"), "DepthToSpace SpaceToDepth"),
+    (_written("mode"), "GridSample"),
+    (_written("size", "size "), "LRN"),
 ]
 _WRITERS: dict[str, Writer] = {op: writer for writer, ops in _WRITERS_BY_OPS for op in ops.split()}

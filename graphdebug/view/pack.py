@@ -73,6 +73,7 @@ def _sections(scene: Scene, strings: _Strings) -> list[tuple[str, str, NDArray[A
         ("box_parent", "i4", np.array([box.parent for box in boxes])),
         ("box_count", "i4", np.array([box.count for box in boxes])),
         ("box_severity", "u1", np.array([box.severity for box in boxes])),
+        ("box_weights", "u1", np.array([box.weights for box in boxes])),
         ("edge_ends", "i4", np.array([(edge.tail, edge.head) for edge in edges])),
         ("edge_value", "i4", np.array([strings.add(edge.value) for edge in edges])),
         ("edge_label", "i4", np.array([strings.add(edge.label) for edge in edges])),

@@ -56,6 +56,8 @@ class Box:
     y: float
     width: float
     height: float
+    weights: int = 0
+    """Weights of a node, which are not drawn on their own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,6 +264,7 @@ def _boxes(
         else:
             box_id, count = known.item_id(what), 1
             kind = Kind.NODE if what < known.nodes else Kind.INPUT if what < known.output_item(0) else Kind.OUTPUT
+        x, y, width, height = rects[position]
         boxes.append(
             Box(
                 box_id,
@@ -273,7 +276,11 @@ def _boxes(
                 shown.parents[position],
                 count,
                 severity[position],
-                *rects[position],
+                x,
+                y,
+                width,
+                height,
+                look.weights,
             )
         )
     return boxes

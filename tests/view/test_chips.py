@@ -9,6 +9,7 @@ from graphdebug.model.records import ValueType
 from graphdebug.view.boxes import node_look
 from graphdebug.view.chips import Chips
 from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, text_width, type_label
+from graphdebug.view.scene import scene
 from tests.view.drawings import model_of
 
 
@@ -61,6 +62,20 @@ make = helper.make_node
         (make("Constant", [], ["y"], value=numpy_helper.from_array(zeros(3, 4))), {}, "float 3×4"),
         (make("LeakyRelu", ["x"], ["y"], alpha=0.2), {}, "α 0.2"),
         (make("LSTM", ["x", "w", "r"], ["y"], hidden_size=16), {}, "hidden 16"),
+        (make("LayerNormalization", ["x", "w", "b"], ["y"]), {"w": zeros(768), "b": zeros(768)}, "768"),
+        (make("GroupNormalization", ["x", "w", "b"], ["y"], num_groups=32), {"w": zeros(320)}, "32 groups of 320"),
+        (make("BatchNormalization", ["x", "u"], ["y"]), {}, ""),
+        (make("Attention", ["x", "x", "x"], ["y"], q_num_heads=8, kv_num_heads=2, is_causal=1), {}, "8/2 heads causal"),
+        (make("QuantizeLinear", ["x", "s"], ["y"]), {"s": np.float32(0.02)}, "scale 0.02"),
+        (make("DequantizeLinear", ["x", "s"], ["y"], axis=0), {"s": zeros(64)}, "axis 0"),
+        (make("Pad", ["x", "p"], ["y"], mode="reflect"), {"p": [0, 1, 0, 1]}, "reflect 0,1,0,1"),
+        (make("Pad", ["x", "u"], ["y"]), {}, ""),
+        (make("Tile", ["x", "r"], ["y"]), {"r": [1, 2]}, "×1,2"),
+        (make("Split", ["x", "r"], ["y", "z"], axis=1), {"r": [4, 8]}, "axis 1 4,8"),
+        (make("TopK", ["x", "k"], ["y", "z"], axis=-1), {"k": [5]}, "k 5 axis −1"),
+        (make("Einsum", ["x", "x"], ["y"], equation="bij,bjk->bik"), {}, "bij,bjk->bik"),
+        (make("DepthToSpace", ["x"], ["y"], blocksize=2), {}, "×2"),
+        (make("ConstantOfShape", ["x"], ["y"], value=numpy_helper.from_array(np.float32([7]))), {}, "7"),
         (make("Conv", ["x", "w"], ["y"], domain="com.example"), {"w": zeros(8, 4, 3, 3)}, ""),
         (make("Conv", [], []), {}, ""),
         (make("Slice", ["x", "a", "b"], ["y"]), {"a": [0, 1], "b": [1]}, ""),
@@ -78,6 +93,33 @@ def test_a_constant_is_seen_through_a_copy_and_from_a_constant_node() -> None:
     ]
     model = model_of(nodes)
     assert Chips(model, model.graphs[""]).of(model.graphs[""].nodes[2]) == "× 3"
+
+
+def test_what_is_computed_on_the_way_is_read_from_the_types_where_they_are_known() -> None:
+    nodes = [
+        make("Reshape", ["x", "s"], ["r"]),
+        make("Transpose", ["w"], ["t"], perm=[1, 0]),
+        make("MatMul", ["r", "t"], ["m"]),
+        make("MatMul", ["m", "r"], ["y"]),
+    ]
+    model = model_of(nodes, inputs=["x", "s"])
+    for name, shape in (("r", [1, 56, 96]), ("t", [96, 384]), ("m", [1, "n", 384])):
+        model.proto.graph.value_info.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    chips = Chips(model, model.graphs[""])
+    assert [chips.of(node) for node in nodes] == ["→ 1×56×96", "1,0", "96→384", ""]
+
+
+def test_weights_are_counted_and_small_constants_are_none() -> None:
+    nodes = [
+        make("Constant", [], ["c"], value=numpy_helper.from_array(zeros(3, 3))),
+        make("Identity", ["w"], ["v"]),
+        make("Sum", ["x", "v", "w", "c", "small", "", "x"], ["y"]),
+    ]
+    weights = [numpy_helper.from_array(zeros(9), "w"), numpy_helper.from_array(zeros(8), "small")]
+    model = model_of(nodes, initializers=weights)
+    assert Chips(model, model.graphs[""]).weights(nodes[2]) == 3
+    [box] = [box for box in scene(model, "").boxes if box.id == "n:2"]
+    assert box.weights == 3
 
 
 def test_lying_constants_are_no_reason_to_fail() -> None:

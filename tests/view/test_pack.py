@@ -16,7 +16,7 @@ from tests.view.drawings import chain_model, model_of
 from tests.view.test_scene import HOSTILE
 
 TYPES = {"f4": "<f4", "i4": "<i4", "u1": "u1"}
-PER_BOX = ("kind", "category", "id", "op", "label", "chips", "parent", "count", "severity")
+PER_BOX = ("kind", "category", "id", "op", "label", "chips", "parent", "count", "severity", "weights")
 
 
 def unpack(data: bytes) -> tuple[dict[str, np.ndarray], list[str], dict[str, Any]]:

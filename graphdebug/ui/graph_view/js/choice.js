@@ -35,6 +35,7 @@ export function describe(scene, { box, edge }, texts) {
   if (box >= 0) {
     const lines = [scene.text(scene.op[box]), scene.text(scene.label[box]), scene.text(scene.chips[box])];
     if (scene.kind[box] === Kind.GROUP || scene.kind[box] === Kind.FRAME) lines.push(counted(scene.count[box], "node"));
+    if (scene.weights[box]) lines.push(counted(scene.weights[box], "weight"));
     lines.push(texts[scene.idOf(box)]);
     return lines.filter(Boolean);
   }

@@ -155,6 +155,7 @@ function paintNode(ctx, scene, box, rect, theme, shade, k) {
   const opens = scene.meta.children?.[scene.idOf(box)];
   paintLines(ctx, scene, box, rect, { ...theme, muted: shade.line ?? theme.muted }, k, opens ? 18 : 0);
   if (opens && k > Detail.OP) paintOpens(ctx, rect, shade.strip);
+  if (scene.weights[box] && k > Detail.ALL) paintWeights(ctx, rect, shade.strip);
 }
 
 function paintGroup(ctx, scene, box, rect, theme, shade, k) {
@@ -247,6 +248,13 @@ function paintSign(ctx, rect, sign, theme) {
     ctx.lineTo(x, y + 4);
   }
   ctx.stroke();
+}
+
+/** Stacked bars in the lower right corner: this node holds weights. */
+function paintWeights(ctx, rect, color) {
+  const [right, bottom] = [rect.x + rect.w - 6, rect.y + rect.h - 5.5];
+  ctx.fillStyle = color;
+  for (const [row, width] of [8, 5.5, 3].entries()) ctx.fillRect(right - width, bottom - 1.6 - row * 2.9, width, 1.6);
 }
 
 /** Two overlapping sheets: this node holds a graph of its own. */

@@ -40,6 +40,7 @@ export class Scene {
     this.parent = sections.box_parent;
     this.count = sections.box_count;
     this.severity = sections.box_severity;
+    this.weights = sections.box_weights;
     this.ends = sections.edge_ends;
     this.value = sections.edge_value;
     this.edgeLabel = sections.edge_label;
