@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
 from graphdebug.view.chips import Chips
 from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, text_width, type_label
@@ -16,6 +17,9 @@ NARROWEST, WIDEST = 56.0, 240.0
 SIDES = 30.0
 LINE_HEIGHTS = 28.0, 40.0, 54.0
 """Height of a box of one, two and three lines."""
+MOST_AROUND_ONE = 8
+"""Nodes of a group that is called after its only convolution, matrix product or recurrent layer."""
+_ESSENTIAL = frozenset(map(CATEGORIES.index, ("convolution", "matmul", "recurrent")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +48,24 @@ def node_look(node: onnx.NodeProto, name: str, chips: Chips, *, calls_function: 
     return Look(op, label, text, category(node, calls_function=calls_function), size, chips.weights(node))
 
 
-def group_look(group: ScopeNode, *, frame: bool) -> Look:
+def group_look(group: ScopeNode, index: GraphIndex, chips_of: Chips, *, frame: bool) -> Look:
     """Return the look of a group, collapsed or (``frame``) expanded: then the size is the least it may have."""
     op, label = shortened(group.class_name), shortened(group.title, 40)
-    chips = f"×{group.repeats}" if group.repeats else ""
+    chips = f"×{group.repeats}" if group.repeats else "" if frame else _essence(group, index, chips_of)
     other = CATEGORIES.index("other")
     if frame:
         return Look(op, label, chips, other, (text_width(f"{label} {op} {chips}", OP_LETTER) + 48, 0.0))
     width, _ = _size(label, f"{chips or op} · {group.count} nodes", "")
     return Look(op, label, chips, other, (width + 22, 44.0))
+
+
+def _essence(group: ScopeNode, index: GraphIndex, chips: Chips) -> str:
+    """Return what a small group around one convolution or the like is: ``MatMul 768→3072``."""
+    if group.count > MOST_AROUND_ONE:
+        return ""
+    nodes = [index.nodes[node] for node in group.all_nodes()]
+    essential = [node for node in nodes if category(node, calls_function=False) in _ESSENTIAL and chips.of(node)]
+    return f"{shortened(essential[0].op_type)} {chips.of(essential[0])}" if len(essential) == 1 else ""
 
 
 def input_look(name: str, value: ValueType | None, mark: str) -> Look:

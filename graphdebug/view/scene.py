@@ -238,7 +238,7 @@ def _looks(model: Model, graph: str, shown: Visible) -> list[Look]:
     looks = []
     for what, frame in zip(shown.what, shown.frames, strict=True):
         if isinstance(what, ScopeNode):
-            looks.append(group_look(what, frame=frame))
+            looks.append(group_look(what, index, chips, frame=frame))
         elif what < known.nodes:
             calls = any(path.startswith("fn:") and "/" not in path for _, path in index.children.get(what, ()))
             looks.append(node_look(index.nodes[what], index.names[what], chips, calls_function=calls))

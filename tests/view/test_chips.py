@@ -162,6 +162,20 @@ def test_categories_and_looks() -> None:
     assert named.size > plain.size
 
 
+def test_a_small_group_around_one_matrix_product_says_what_it_is() -> None:
+    nodes = [
+        make("MatMul", ["x", "w"], ["a"], name="/one/MatMul"),
+        make("Add", ["a", "b"], ["c"], name="/one/Add"),
+        make("MatMul", ["c", "w"], ["d"], name="/two/MatMul"),
+        make("MatMul", ["d", "w"], ["y"], name="/two/MatMul_1"),
+    ]
+    weights = [numpy_helper.from_array(zeros(64, 64), "w"), numpy_helper.from_array(zeros(64), "b")]
+    model = model_of(nodes, initializers=weights)
+    collapsed, opened = scene(model, "", frozenset()), scene(model, "")
+    assert [(box.label, box.chips) for box in collapsed.boxes[1:3]] == [("one", "MatMul 64→64"), ("two", "")]
+    assert [box.chips for box in opened.boxes if box.label == "one"] == [""]
+
+
 def test_every_standard_op_has_a_category() -> None:
     standard = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
     unknown = {op for op in standard if CATEGORIES[category(make(op, [], []), calls_function=False)] == "other"}
