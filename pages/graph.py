@@ -4,6 +4,7 @@ import streamlit as st
 
 from graphdebug.ui import state
 from graphdebug.ui.choice_panel import choice_panel
+from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.workspace.entries import ModelEntry
@@ -16,6 +17,7 @@ def workbench(entry: ModelEntry) -> None:
     with graph:
         choice = graph_column(entry, "graph")
     with panel:
+        coloring_form(entry)
         choice_panel(entry, choice)
 
 

@@ -14,11 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from graphdebug.workspace.store import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
+
+settings.register_profile("graphdebug", deadline=None)  # timings are never asserted: a busy machine is no fault
+settings.load_profile("graphdebug")
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSER_FLAGS = [

@@ -1,8 +1,8 @@
 """What is open and what is chosen: the only place that reads and writes the URL and the session.
 
-The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``; ``selected``, ``from`` and ``to`` as far as
-they are short) says what is open, so a link reopens it in a fresh session. Streamlit clears it when the page changes;
-``restore`` puts it back.
+The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``color``; ``selected``, ``from`` and
+``to`` as far as they are short) says what is open, so a link reopens it in a fresh session. Streamlit clears it when
+the page changes; ``restore`` puts it back.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,7 @@ from graphdebug.ui.navigation import page
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace, open_workspace
 
-PARAMETERS = ("model", "graph", "node", "value", "selected", "from", "to", "run", "comparison")
+PARAMETERS = ("model", "graph", "node", "value", "selected", "from", "to", "run", "comparison", "color")
 _OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"
 _PICKED = "graphdebug.picked"

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from graphdebug.ui.coloring import chosen_overlay
 from graphdebug.ui.graph_view.component import Action, Overlay, graph_view
 from graphdebug.ui.selected import tap
 from graphdebug.ui.state import Choice
@@ -28,6 +29,8 @@ def graph_column(
 ) -> Choice | None:
     """Show the graph of ``entry`` in the column one is in, and return what is chosen.
 
+    Without an ``overlay`` it is coloured by what the user chose for all pages.
+
     ``actions`` are what this page can do with what is selected, beside what every page can.
 
     Call it inside the first column of ``graph_and_panel``, in the same fragment as the panel that follows the choice:
@@ -37,7 +40,7 @@ def graph_column(
         return graph_view(
             entry.id,
             key=f"graph_{key}",
-            overlay=overlay,
+            overlay=overlay or chosen_overlay(entry),
             height=height,
             on_choice=on_choice,
             actions=(_tap(entry), *actions),

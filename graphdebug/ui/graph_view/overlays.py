@@ -1,11 +1,13 @@
 """Overlays made from what is known of single nodes: a collapsed group shows the heaviest node it hides."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from graphdebug.model.document import Model
 from graphdebug.ui.graph_view.component import Overlay
+from graphdebug.view.coloring import colored, total_text
 from graphdebug.view.contents import contents
+from graphdebug.view.node_data import NodeData, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,17 @@ def overlay_of_nodes(
         if shades[node].text:
             texts[group] = f"{index.names[node]}: {shades[node].text}"
     return Overlay(title, legend, colors, texts)
+
+
+def overlay_of_data(model: Model, graph: str, data: NodeData, scale: str, limits: Sequence[float]) -> Overlay:
+    """Return the overlay of node data (see `view.coloring.colored`); groups say their sum or their largest number."""
+    made = colored(data, scale, limits)
+    shades = {node: Shade(color, made.texts[node], made.weights[node]) for node, color in made.colors.items()}
+    overlay = overlay_of_nodes(model, graph, shades, data.title, made.legend)
+    shown = contents(model, graph)
+    inside: dict[str, list[Value]] = {}
+    for node, value in data.values.items():
+        for group in shown.around(shown.group_of.get(node, "")):
+            inside.setdefault(group, []).append(value)
+    texts = {group: total_text(values, data) for group, values in inside.items()}
+    return replace(overlay, texts={key: f"{data.title}: {text}" for key, text in {**overlay.texts, **texts}.items()})
