@@ -78,12 +78,12 @@ def dot_source(drawn: Scene) -> str:
             else:
                 yield f"b{position} [width={box.width / POINT:.4f}, height={box.height / POINT:.4f}];"
 
-    by_id = {box.id: position for position, box in enumerate(drawn.boxes)}
+    by_id = {box.id.replace("%", "%25").replace(",", "%2C"): position for position, box in enumerate(drawn.boxes)}
     edges = []
     for edge in drawn.edges:
         tail, head = drawn.boxes[edge.tail], drawn.boxes[edge.head]
         if tail.kind == Kind.STUB:
-            edges.append((by_id[tail.id.split(">", 1)[1]], edge.head))
+            edges += [(by_id[far], edge.head) for far in tail.id.split(">", 1)[1].split(",")]
         elif head.kind != Kind.STUB:
             edges.append((edge.tail, edge.head))
     direction = "LR" if drawn.direction == RIGHT else "TB"

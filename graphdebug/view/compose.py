@@ -5,13 +5,14 @@ edge that leaves or enters a frame goes through a *port*, a point on the frame's
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import log
 
 import numpy as np
 
 from graphdebug.view.connected import LAYER_GAP, MOST_STOPS, Budget
 from graphdebug.view.coordinates import BOX_GAP
+from graphdebug.view.cutting import StubBox, Wiring, whole, with_long_range_cut
 from graphdebug.view.layering import Floats, Ints, Pin
 from graphdebug.view.layout import SCREEN, Diagram, Placement, place
 
@@ -38,15 +39,6 @@ End = int | Port
 
 class TooManyFramesError(Exception):
     """The scene has more than ``MOST_DIAGRAMS`` different frames."""
-
-
-@dataclass(frozen=True, eq=False)
-class StubBox:
-    """A box for the cut ends of ``edges``, inside the frame ``parent``: ``below`` their tail, or above their heads."""
-
-    parent: int
-    below: bool
-    edges: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,14 +93,18 @@ def compose(
     width and height; for frames, the least. ``tails`` and ``heads`` [E] are boxes that are no frames.
     Raises TooManyFramesError.
     """
-    composer = _Composer(parents, frames, sizes[:, ::-1].copy() if to_the_right else sizes.copy(), to_the_right)
-    routes = [composer.segments_of(tail, head) for tail, head in zip(tails.tolist(), heads.tolist(), strict=True)]
+    wiring = with_long_range_cut(parents, tails, heads) if any(frames) else whole(parents, tails, heads)
+    frames = [*frames, *[False] * len(wiring.stubs)]
+    sizes = np.concatenate([sizes, np.tile(STUB_SIZE, (len(wiring.stubs), 1))])
+    composer = _Composer(wiring.parents, frames, sizes[:, ::-1].copy() if to_the_right else sizes, to_the_right)
+    pairs = zip(wiring.tails.tolist(), wiring.heads.tolist(), strict=True)
+    routes = [composer.segments_of(tail, head) for tail, head in pairs]
     composer.share_out()
-    for box in range(len(parents) - 1, ROOT - 1, -1):
+    for box in range(len(frames) - 1, ROOT - 1, -1):
         if box == ROOT or frames[box]:
             composer.lay_out(box)
     composer.settle()
-    return composer.finish(routes, tails, heads)
+    return composer.finish(routes, wiring)
 
 
 class _Composer:
@@ -247,7 +243,7 @@ class _Composer:
                 self.centre[frame.children, 0] = frame.placement.x[:count] + frame.origin[0]
                 self.centre[frame.children, 1] = frame.placement.y[:count] + frame.origin[1]
 
-    def finish(self, routes: list[list[tuple[int, int]]], tails: Ints, heads: Ints) -> Composition:
+    def finish(self, routes: list[list[tuple[int, int]]], wiring: Wiring) -> Composition:
         """Join the segments into lines; where one was cut, a line ends and another begins."""
         stubs: list[StubBox] = []
         stub_centres: list[tuple[float, float]] = []
@@ -263,11 +259,11 @@ class _Composer:
                     by_cut[box, segment, stub.below] = number, stub.route + np.array(frame.origin)
         lines: dict[tuple[int, int], tuple[list[int], Floats]] = {}
         for edge, segments in enumerate(routes):
-            for tail, head, points in self._lines(int(tails[edge]), int(heads[edge]), segments, by_cut):
-                lines.setdefault((tail, head), ([], points))[0].append(edge)
+            for tail, head, points in self._lines(int(wiring.tails[edge]), int(wiring.heads[edge]), segments, by_cut):
+                lines.setdefault((tail, head), ([], points))[0].extend(wiring.members[edge])
                 for stub_number in (tail, head):
                     if stub_number >= len(self.parents):
-                        members[stub_number - len(self.parents)].append(edge)
+                        members[stub_number - len(self.parents)].extend(wiring.members[edge])
         centres = np.concatenate([self.centre, np.array(stub_centres).reshape(-1, 2)])
         sizes = np.concatenate([self.sizes, np.tile(self.stub_size, (len(stubs), 1))])
         corners = centres - sizes / 2
@@ -276,7 +272,10 @@ class _Composer:
         size = (root.along, root.across) if self.to_the_right else (root.across, root.along)
         return Composition(
             rects=np.concatenate([corners[:, flip], sizes[:, flip]], axis=1),
-            stubs=[StubBox(stub.parent, stub.below, tuple(edges)) for stub, edges in zip(stubs, members, strict=True)],
+            stubs=[
+                *wiring.stubs,
+                *(replace(stub, edges=tuple(edges)) for stub, edges in zip(stubs, members, strict=True)),
+            ],
             runs=[Run(tail, head, tuple(edges), points[:, flip]) for (tail, head), (edges, points) in lines.items()],
             width=size[0],
             height=size[1],
@@ -301,4 +300,4 @@ class _Composer:
             yield start, stub, np.concatenate([*pieces, points])
             start, points = by_cut[box, segment, False]
             pieces = [points]
-        yield start, head, np.concatenate(pieces)
+        yield start, head, pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -15,6 +15,8 @@ SEPARATE_PARTS = 300
 MOST_SWITCHES = 20_000
 LAYER_GAP, WIDEST_GAP = 30.0, 84.0
 PORT_GAP = 12.0
+MOST_SLACK = 20.0
+"""Room above and below a box in its layer that is left as it is."""
 FAN = 10.0
 """Distance between the ends of edges that meet at one side of a box."""
 
@@ -86,10 +88,21 @@ def place_connected(graph: Layered, budget: Budget) -> Placed:
     x = coordinates.across(proper, ordering.order(proper, switch=switch), width)
     top, bottom = _layer_bounds(proper, graph.height, x)
     top, bottom = top[proper.layer], bottom[proper.layer]
-    y = ((top + bottom) / 2)[: proper.count]
+    y = _along(graph, top[: proper.count], bottom[: proper.count])
     routes = _routes(graph, proper, x, y, top, bottom)
     count = proper.count
     return Placed(x[:count], y, top[:count], bottom[:count], routes, float((x + width / 2).max()), float(bottom.max()))
+
+
+def _along(graph: Layered, top: Floats, bottom: Floats) -> Floats:
+    """Return the middle [N] of each box along the drawing: that of its layer, or of a much taller one the nearer side.
+
+    Boxes that nothing leads to stand at the bottom, near those that they lead to; those that lead nowhere at the top.
+    """
+    slack = (bottom - top - graph.height) / 2
+    fed, used = (np.bincount(ends, minlength=len(slack)) > 0 for ends in (graph.heads, graph.tails))
+    down = used.astype(np.int64) - fed
+    return np.asarray((top + bottom) / 2 + np.where(slack > MOST_SLACK, down * slack, 0.0))
 
 
 def _layer_bounds(graph: ProperGraph, height: Floats, x: Floats) -> tuple[Floats, Floats]:

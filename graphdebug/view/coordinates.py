@@ -46,9 +46,12 @@ def across(graph: ProperGraph, rows: list[list[int]], width: Floats) -> Floats:
 
 
 def _spine(graph: ProperGraph) -> Bools:
-    """Return a mask [V]: a path from top to bottom through as many real vertices as possible, the first if several."""
+    """Return a mask [V]: a path from top to bottom through as many real vertices as possible.
+
+    If there are several: the longest, then the first of them.
+    """
     total = len(graph.layer)
-    weight: list[int] = (np.arange(total) < graph.count).astype(int).tolist()
+    weight: list[int] = np.where(np.arange(total) < graph.count, total, 1).tolist()
     following = [-1] * total
     by_depth = np.argsort(-graph.layer[graph.upper], kind="stable")
     best = list(weight)

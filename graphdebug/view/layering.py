@@ -18,6 +18,10 @@ MANY_USES = 8
 """A vertex with so many consumers does not keep them near."""
 
 
+TALL = 120.0
+"""How much taller than a box its layer may be, in pixels, that the box need not stand in one of its own."""
+
+
 class Pin(IntEnum):
     """Where a vertex must stand: anywhere, in the first layer alone, or in the last layer alone."""
 
@@ -122,6 +126,26 @@ def layers(count: int, tails: Ints, heads: Ints, pins: Ints) -> Ints:
         free = np.flatnonzero(pins != Pin.LAST)
         result[last] = (int(result[free].max()) if len(free) else -1) + 1
     return np.asarray(result - result.min())
+
+
+def between_tall(layer: Ints, height: Floats, tails: Ints, heads: Ints) -> Ints:
+    """Return the layers [N] with more of them put in, for small boxes with one edge that share theirs with tall ones.
+
+    Beside a tall (and wide) frame such a box would stand far from the only box that it has to do with; in a layer
+    between that one's and the frame's it stands right by it. ``height`` [N] is that of the boxes.
+    """
+    count = len(layer)
+    if not count:
+        return layer
+    tall = np.zeros(int(layer.max()) + 1)
+    np.maximum.at(tall, layer, height)
+    edges = np.bincount(tails, minlength=count) + np.bincount(heads, minlength=count)
+    lonely = (edges == 1) & (tall[layer] - height > TALL)
+    doubled = 2 * layer
+    for box, only, side in ((heads, tails, 1), (tails, heads, -1)):
+        moved = lonely[box] & (edges[only] > 1)
+        doubled[box[moved]] = 2 * layer[only[moved]] + side
+    return np.asarray(np.unique(doubled, return_inverse=True)[1].reshape(-1))
 
 
 def _pull_down(

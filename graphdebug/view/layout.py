@@ -10,10 +10,9 @@ import numpy as np
 
 from graphdebug.view.columns import place_in_columns
 from graphdebug.view.connected import SEPARATE_PARTS, Budget, Layered, Placed
-from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, components, layers
+from graphdebug.view.cutting import MAX_SPAN
+from graphdebug.view.layering import Bools, Floats, Ints, Pin, back_edges, between_tall, components, layers
 
-MAX_SPAN = 64
-"""Edges that would pass more layers are cut and drawn as two stubs."""
 COMPONENT_GAP = 36.0
 SCREEN = 2200.0, 1500.0
 """What is wider, and long, is laid out in this shape: about what fits a window at the smallest readable zoom."""
@@ -215,7 +214,11 @@ def _place_components(graph: Layered, screen: tuple[float, float], budget: Budge
     if number == 0:
         none = np.zeros(0)
         return Placed(none, none, none, none, [], 0.0, 0.0)
-    parts = [place_in_columns(graph.part(b, e), screen, budget) for b, e in zip(box_parts, edge_parts, strict=True)]
+    parts = []
+    for boxes, edges in zip(box_parts, edge_parts, strict=True):
+        one = graph.part(boxes, edges)
+        one = replace(one, layer=between_tall(one.layer, one.height, one.tails, one.heads))
+        parts.append(place_in_columns(one, screen, budget))
 
     area = sum((part.width + COMPONENT_GAP) * (part.height + COMPONENT_GAP) for part in parts)
     widest = max(part.width for part in parts)

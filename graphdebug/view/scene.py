@@ -24,6 +24,8 @@ SMALL_GRAPH = 60
 """A graph of fewer boxes opens with everything expanded."""
 FEW_BOXES, MANY_BOXES = 12, 80
 """Expand level by level until there are so many boxes; never beyond the second, unless the graph itself is flat."""
+MOST_FAR_ENDS = 24
+"""Boxes that a stub names."""
 FEW_FRAMES = 150
 """Open groups that are left when there are too many different ones to lay out."""
 
@@ -209,7 +211,7 @@ def _draw(model: Model, graph: str, shown: Visible, direction: str, findings: It
     )
     severity = _severities(known, shown, graph, findings, model)
     boxes = _boxes(known, shown, looks, severity, composition)
-    boxes += _stub_boxes(composition, list(pairs), looks, boxes)
+    boxes += _stub_boxes(shown, composition, list(pairs), looks, boxes)
     return Scene(
         model=shortened(model.path.name, 80),
         graph=graph,
@@ -287,18 +289,46 @@ def _boxes(
 
 
 def _stub_boxes(
-    composition: Composition, pairs: list[tuple[int, int]], looks: Sequence[Look], boxes: Sequence[Box]
+    shown: Visible,
+    composition: Composition,
+    pairs: list[tuple[int, int]],
+    looks: Sequence[Look],
+    boxes: Sequence[Box],
 ) -> list[Box]:
-    """Return the boxes of cut edges. The id, ``t:3>n:12``, ends with the id of the (first) box at the other end."""
+    """Return the boxes of cut edges.
+
+    The id, ``t:3>n:12,n:40``, ends with the ids of the boxes at the other ends, the first ``MOST_FAR_ENDS`` of them, in
+    which ``%`` and ``,`` are percent-encoded. A stub is called after the group that one must go to, or the only box.
+    """
     stubs = []
     other = CATEGORIES.index("other")
     for number, stub in enumerate(composition.stubs):
-        far = [pairs[edge][1 if stub.below else 0] for edge in stub.edges]
-        label = stub_label([looks[box] for box in dict.fromkeys(far)], below=stub.below)
-        box_id = f"t:{number}>{boxes[far[0]].id}" if far else f"t:{number}>"
+        far = list(dict.fromkeys(pairs[edge][1 if stub.below else 0] for edge in stub.edges))
+        groups = list(dict.fromkeys(_outermost(box, stub.parent, shown) for box in far))
+        label = stub_label([looks[box] for box in (groups if len(groups) == 1 else far)], below=stub.below)
+        only = f"{looks[far[0]].op} {looks[far[0]].label}".strip() if len(far) == 1 else ""
+        ids = (boxes[box].id.replace("%", "%25").replace(",", "%2C") for box in far[:MOST_FAR_ENDS])
         rect = composition.rects[len(boxes) + number].tolist()
-        stubs.append(Box(box_id, Kind.STUB, "", label, "", other, stub.parent, len(far), 0, *rect))
+        box_id = f"t:{number}>{','.join(ids)}"
+        stubs.append(Box(box_id, Kind.STUB, "", label, only, other, stub.parent, len(far), 0, *rect))
     return stubs
+
+
+def _outermost(box: int, inside: int, shown: Visible) -> int:
+    """Return the outermost group around a box that is not also around what is ``inside`` of a frame; else the box.
+
+    A row of equal blocks is passed over: its blocks have names of their own.
+    """
+    around = set()
+    while inside >= 0:
+        around.add(inside)
+        inside = shown.parents[inside]
+    found = box
+    while (box := shown.parents[box]) >= 0 and box not in around:
+        what = shown.what[box]
+        if isinstance(what, ScopeNode) and not what.repeats:
+            found = box
+    return found
 
 
 def _edges(

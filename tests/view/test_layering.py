@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphdebug.view.layering import Pin, back_edges, layers, topological_order
+from graphdebug.view.layering import Pin, back_edges, between_tall, layers, topological_order
 
 
 def ints(*values: int) -> np.ndarray:
@@ -90,3 +90,15 @@ def test_what_a_shared_source_feeds_moves_to_its_use_when_there_are_many() -> No
 def test_nothing_at_all() -> None:
     assert layers(0, ints(), ints(), ints()).tolist() == []
     assert back_edges(0, ints(), ints()).tolist() == []
+
+
+def test_a_small_box_with_one_edge_does_not_share_a_layer_with_a_tall_one() -> None:
+    # 0 → 1 → 2 in a row, of which 1 is tall; 3 hangs below 0, 4 above 2: both would stand beside 1.
+    tails, heads = ints(0, 1, 0, 4), ints(1, 2, 3, 2)
+    layer = ints(0, 1, 2, 1, 1)
+    small = np.full(5, 30.0)
+    assert between_tall(layer, small, tails, heads).tolist() == layer.tolist()
+    tall = np.where(np.arange(5) == 1, 900.0, small)
+    assert between_tall(layer, tall, tails, heads).tolist() == [0, 2, 4, 1, 3]
+    # Two that hang together have no one else to stand by.
+    assert between_tall(ints(0, 1, 1), tall[[0, 0, 1]], ints(0), ints(1)).tolist() == [0, 1, 1]

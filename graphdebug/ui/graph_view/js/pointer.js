@@ -6,6 +6,7 @@ import { element } from "./dom.js";
 import { hit } from "./hit.js";
 import { Kind } from "./scene.js";
 import { idsOf, idsWithin } from "./selection.js";
+import { follow } from "./stubs.js";
 
 /** Under this zoom the title of a frame cannot be read, so the tooltip says it. */
 const TITLES_FROM = 0.3;
@@ -51,7 +52,7 @@ export class Pointer {
     if (!scene) return;
     const { box, edge, toggle } = this.#at(x, y);
     if (toggle) view.toggle(scene.idOf(box));
-    else if (box >= 0 && scene.kind[box] === Kind.STUB) view.follow(box);
+    else if (box >= 0 && scene.kind[box] === Kind.STUB) follow(view, box);
     else if (box >= 0) view.choose(choiceOf(scene.idOf(box)));
     else if (edge >= 0) view.choose(choiceOf(`v:${scene.text(scene.value[edge])}`));
     else if (view.choice.id) view.choose(NOTHING);

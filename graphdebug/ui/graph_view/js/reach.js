@@ -3,6 +3,7 @@ import { counted } from "./choice.js";
 import { element, icon, iconButton } from "./dom.js";
 import { recall, remember } from "./memory.js";
 import { Kind } from "./scene.js";
+import { farEnds } from "./stubs.js";
 
 /** How much a box stands out. */
 export const Lit = Object.freeze({ FADED: 0, LIT: 1, STRONG: 2 });
@@ -30,7 +31,7 @@ export function light(scene, { boxes, strong, inside }) {
   for (let box = 0; box < scene.boxes; box++) {
     const id = scene.idOf(box);
     const kind = scene.kind[box];
-    const own = boxes.has(kind === Kind.STUB ? id.slice(id.indexOf(">") + 1) : id);
+    const own = kind === Kind.STUB ? farEnds(id).some((end) => boxes.has(end)) : boxes.has(id);
     const above = scene.parent[box];
     if (strong?.has(id)) lit[box] = Lit.STRONG;
     else if (own || (above >= 0 && lit[above])) lit[box] = Lit.LIT;

@@ -269,7 +269,7 @@ class GraphView {
     if (!Camera.shows(camera, rect, room)) this.stage.glide(Camera.centre(camera, rect, room));
   }
 
-  /** Open what a box holds: expand a group, open a nested graph, follow a stub. */
+  /** Open what a box holds: expand a group, open a nested graph. */
   activate(box) {
     const { scene } = this;
     const id = scene.idOf(box);
@@ -281,13 +281,6 @@ class GraphView {
     const { camera } = this.stage;
     const rect = scene.rectOf(box);
     this.menu.openGraphs(graphs, rect.x * camera.k + camera.tx, (rect.y + rect.h) * camera.k + camera.ty + 4);
-  }
-
-  /** A stub stands for an edge too long to draw: go to the box at its other end. */
-  follow(box) {
-    const id = this.scene.idOf(box);
-    const target = id.slice(id.indexOf(">") + 1);
-    if (target) this.reveal(this.graph, target);
   }
 
   // -- The page --------------------------------------------------------------------------------------------------
