@@ -187,3 +187,19 @@ def test_a_weight_leads_to_all_its_users(large: Page) -> None:
     large.get_by_role("button", name="Show where it is used").click()
     chip(large, "Uses of the scale")
     expect(large.locator(".lit-chip")).to_contain_text(re.compile("closed group"))
+
+
+def test_a_copied_link_leads_there(large: Page) -> None:
+    large.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    search(large, "op:Mul scope:layers.41")
+    large.keyboard.press("Enter")
+    expect_selected(large, "n:2060")
+    large.keyboard.press("Escape")
+    large.keyboard.press("l")
+    expect(large.get_by_text("Link copied").last).to_be_visible()
+    link = large.evaluate("navigator.clipboard.readText()")
+    assert large.context.browser is not None
+    fresh = large.context.browser.new_context().new_page()
+    fresh.goto(link)
+    expect_selected(fresh, "n:2060")
+    fresh.context.close()

@@ -6,7 +6,7 @@ import test from "node:test";
 const MODULES = process.env.MODULES;
 const load = (name) => import(`${MODULES}/${name}.js`);
 const { unpack } = await load("scene");
-const { folded, quoted, usesOf } = await load("ways");
+const { folded, linkTo, quoted, usesOf } = await load("ways");
 
 const file = readFileSync(`${MODULES}/down.scene`);
 const scene = unpack(file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength));
@@ -20,4 +20,13 @@ test("all that a frame holds is that frame", () => {
 test("what is no plain word is quoted", () => {
   assert.equal(usesOf(["n:3", 'v:a "b" \\c|d']), 'uses:n:3|"v:a \\"b\\" \\\\c|d"');
   assert.equal(quoted("s:layers.0/act"), "s:layers.0/act");
+});
+
+test("a link says what is chosen, and nothing of what was", () => {
+  const view = { data: { model: "m" }, graph: "" };
+  const here = "http://h/graph?model=m&graph=2.body&value=old&selected=n:1";
+  assert.equal(linkTo(here, view, ["n:7"]), "http://h/graph?model=m&node=7");
+  assert.equal(linkTo(here, { ...view, graph: "1.b" }, ["v:a&b"]), "http://h/graph?model=m&graph=1.b&value=a%26b");
+  const selected = new URL(linkTo(here, view, ["n:7", "s:a,b%"])).searchParams.get("selected");
+  assert.equal(selected, "n:7,s:a%2Cb%25");
 });

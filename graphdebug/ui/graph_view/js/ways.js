@@ -1,4 +1,5 @@
 /** What leads where: what keys and menus let stand out, written as searches (docs/search.md). */
+import { copy } from "./clipboard.js";
 import { Kind } from "./scene.js";
 
 /** Ids in one search, at most: it must fit into an address, and be read. */
@@ -18,6 +19,7 @@ export const FINDING = [
   { group: "Find", keys: ["d"], show: "d", label: "downstream: all that it leads to", menu: "Show where it leads", on: (view, ids) => show(view, ids, (on) => `from:${places(on)}`) },
   { group: "Find", keys: ["p"], show: "p", label: "all paths between two selected boxes", menu: pathsLabel, on: paths },
   { group: "Find", keys: ["a"], show: "a", label: "all nodes of its operator, all users of a tensor", menu: alikeLabel, on: (view, ids) => show(view, ids, (on) => alike(view, on)) },
+  { group: "Find", keys: ["l"], show: "l", label: "copy a link to it", menu: "Copy a link", on: copyLink },
 ];
 
 async function show(view, ids, write) {
@@ -74,6 +76,30 @@ export function folded(scene, ids) {
     return found;
   };
   return [...new Set(ids.map(outermost))];
+}
+
+async function copyLink(view, ids) {
+  const done = await copy(linkTo(location.href, view, folded(view.scene, ids)));
+  view.voice.note(done ? "Link copied" : "The browser does not let this page copy.");
+}
+
+/** The address `here`, with these boxes chosen or selected (ui/state.py). */
+export function linkTo(here, { data, graph }, ids) {
+  const link = new URL(here);
+  const wanted = { model: data.model, graph: graph || null, node: null, value: null, selected: null, from: null, to: null };
+  const [id] = ids;
+  if (ids.length > 1 || id.startsWith("s:")) wanted.selected = ids.slice(0, MOST).map(escaped).join(",");
+  else wanted[id.startsWith("n:") ? "node" : "value"] = id.slice(2);
+  for (const [name, value] of Object.entries(wanted)) {
+    if (value === null) link.searchParams.delete(name);
+    else link.searchParams.set(name, value);
+  }
+  return link.href;
+}
+
+/** An id as it stands in a list of them (`ids_text` in ui/marks.py). */
+function escaped(id) {
+  return id.replace(/[%,*]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 function places(ids) {
