@@ -168,7 +168,7 @@ def _tap_buttons(graph: str, names: Sequence[str]) -> None:
     if not names or graph != MAIN_GRAPH:
         return
     picked = set(state.picked_tensors())
-    what = "this tensor" if len(names) == 1 else f"its {len(names):,} tensors"
+    what = "this tensor" if len(names) == 1 else f"these {len(names):,} tensors"
     if picked.issuperset(names):
         label, sign, change = f"Don't tap {what}", ":material/check_circle:", state.unpick
     else:

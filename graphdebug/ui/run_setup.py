@@ -27,6 +27,8 @@ _SHOWN = 12
 """Names of selected tensors that are written out."""
 _LISTED = 20_000
 """Names that a pick list can hold before the browser gets slow."""
+_CHIPS = 400
+"""Picked ones that it can show."""
 
 
 def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
@@ -64,7 +66,7 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
 def _pick(entry: ModelEntry, choice: Choice | None) -> None:
     """Show the picked tensors with ways to add and remove."""
     names, picked = tensor_names(entry), state.picked_tensors()
-    if len(names) <= _LISTED:
+    if len(names) <= _LISTED and len(picked) <= _CHIPS:
         known = set(names)
         generation = _generation(picked)
         key = f"run:picked:{entry.id}:{generation}"
@@ -79,7 +81,7 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
             label_visibility="collapsed",
         )
     else:
-        st.caption(f"{plural(len(picked), 'tensor')} picked. This graph is large: choose in it and tap.")
+        st.caption(f"{plural(len(picked), 'tensor')} picked. They are too many to list: choose in the graph and tap.")
     chosen = [name for name in tensors_of(entry, choice) if name not in picked]
     with st.container(horizontal=True, gap="small"):
         label = f"Tap {plain(shortened(chosen[0], 28))}" if chosen else "Tap the chosen tensor"

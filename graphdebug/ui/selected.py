@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import streamlit as st
-
 from graphdebug.api.models import model_of
 from graphdebug.model.document import Model
 from graphdebug.model.refs import MAIN_GRAPH
@@ -29,10 +27,10 @@ def selected_tensors(entry: ModelEntry) -> tuple[str, ...]:
     return tensors_in(model_of(entry), MAIN_GRAPH, ids) if ids else ()
 
 
-def tap(entry: ModelEntry, ids: Iterable[str]) -> None:
-    """Pick the tensors that boxes of the main graph stand for."""
+def tap(entry: ModelEntry, ids: Iterable[str]) -> str:
+    """Pick the tensors that boxes of the main graph stand for; return what to say of it."""
     names = tensors_in(model_of(entry), MAIN_GRAPH, ids)
     new = len(set(names).difference(state.picked_tensors()))
     state.pick(*names)
     taps = plural(len(state.picked_tensors()), "tap")
-    st.toast(f"{plural(new, 'tensor')} picked, {taps} in all" if new else f"Picked already, {taps} in all")
+    return f"{plural(new, 'tensor')} picked, {taps} in all" if new else f"Picked already, {taps} in all"

@@ -136,7 +136,7 @@ def test_what_is_selected_is_run_and_compared(blocks: Page) -> None:
     click(blocks, "n:7")
     blocks.keyboard.up("Shift")
     expect(blocks.get_by_role("heading", name="2 nodes selected")).to_be_visible()
-    expect(blocks.get_by_role("button", name="Tap its 2 tensors")).to_be_visible()
+    expect(blocks.get_by_role("button", name="Tap these 2 tensors")).to_be_visible()
     go(blocks, "Tensors")
     expect(blocks.get_by_role("radio", name="Selected")).to_be_checked()
     blocks.get_by_role("button", name="Run", exact=True).click()

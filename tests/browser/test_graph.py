@@ -19,6 +19,7 @@ expect.set_options(timeout=20_000)
 def show(page: Page, server: str, file: Path) -> None:
     """Open a model and go to its graph."""
     page.goto(server)
+    page.wait_for_load_state("networkidle")  # the drop zone listens once its script has run
     page.locator("input[type=file]").set_input_files(str(file))
     expect(page).to_have_url(re.compile("model="), timeout=30_000)
     page.get_by_role("link", name="Graph", exact=True).click()
@@ -153,6 +154,52 @@ def test_nested_graphs_open_and_lead_back(page: Page, server: str, samples: Path
     expect(page.get_by_role("navigation", name="Graphs")).to_be_hidden()
     expect(page.locator(READY)).to_be_visible()
     rect(page, owner)
+
+
+@pytest.fixture
+def calls(tmp_path: Path) -> Path:
+    """Two functions that both call a third one."""
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
+
+    def function(name: str, op: str, domain: str = "local") -> onnx.FunctionProto:
+        return helper.make_function(
+            "local", name, ["a"], ["b"], [helper.make_node(op, ["a"], ["b"], domain=domain)], imports
+        )
+
+    functions = [function("Switch", "Relu", ""), function("Outer", "Switch"), function("Other", "Switch")]
+    nodes = [
+        helper.make_node("Outer", ["x"], ["h"], domain="local"),
+        helper.make_node("Other", ["h"], ["y"], domain="local"),
+    ]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in "xy")
+    graph = helper.make_graph(nodes, "calls", [x], [y])
+    onnx.save(
+        helper.make_model(graph, functions=functions, opset_imports=imports, ir_version=9), tmp_path / "calls.onnx"
+    )
+    return tmp_path / "calls.onnx"
+
+
+def test_the_way_back_from_a_function_leads_through_its_caller(page: Page, server: str, calls: Path) -> None:
+    show(page, server, calls)
+    trail = page.get_by_role("navigation", name="Graphs")
+    click(page, "n:1", times=2)
+    expect(trail).to_have_text("main›Other")
+    expect(page.locator(READY)).to_be_visible()
+    click(page, "n:0", times=2)
+    expect(trail).to_have_text("main›Other›Switch")
+    expect(page).to_have_url(re.compile("Switch"))
+    page.reload()
+    expect(trail).to_have_text("main›Other›Switch")
+    expect(page.locator(READY)).to_be_visible()
+    page.locator(VIEW).focus()
+    page.keyboard.press("Escape")
+    expect(trail).to_have_text("main›Other")
+    expect(page).to_have_url(re.compile("Other"))
+    assert page.context.browser is not None
+    fresh = page.context.browser.new_context().new_page()
+    fresh.goto(re.sub(r"graph=[^&]*", "graph=fn:local:Switch:", page.url))
+    expect(fresh.get_by_role("navigation", name="Graphs")).to_have_text("main›Outer›Switch")
+    fresh.context.close()
 
 
 def test_the_keyboard_does_it_all(page: Page, server: str, samples: Path) -> None:

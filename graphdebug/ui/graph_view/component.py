@@ -22,6 +22,7 @@ from graphdebug.ui.ways import standing_out
 _HERE = Path(__file__).parent
 _SEEN = "graphdebug.graph_view.seen"
 _SEEN_MARKS = "graphdebug.graph_view.seen_marks"
+_SAID = "graphdebug.graph_view.said"
 
 # Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
 # then runs first, so the view is taken down only when its parent is really gone.
@@ -56,13 +57,14 @@ class Action:
     """Something to do with what is selected: a button in the bar over the graph, an entry in a box's menu, a key.
 
     ``run`` gets the ids of boxes: what is selected, else what is chosen, or the box whose menu was used. ``main_only``
-    actions are not offered in nested graphs and functions. ``key`` must not be one of the view's own.
+    actions are not offered in nested graphs and functions. ``key`` must not be one of the view's own. What ``run``
+    returns is said to the user.
     """
 
     name: str
     label: str
     help: str
-    run: Callable[[tuple[str, ...]], None]
+    run: Callable[[tuple[str, ...]], str | None]
     key: str = ""
     main_only: bool = False
 
@@ -97,7 +99,7 @@ def graph_view(
                 on_choice()
             for action in actions:
                 if action.name == made.get("act"):
-                    action.run(box_ids(made["ids"]))
+                    st.session_state[_SAID] = action.run(box_ids(made["ids"]))
 
     _component()(
         key=key,
@@ -116,6 +118,8 @@ def graph_view(
         on_choice_change=chosen,
         height="content",
     )
+    if said := st.session_state.pop(_SAID, None):
+        st.toast(said)
     return state.choice()
 
 

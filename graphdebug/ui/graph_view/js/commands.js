@@ -33,7 +33,7 @@ export const GESTURES = [
   ["click", "choose a node, group, line, input or output"],
   ["double click", "expand or collapse a group, open a nested graph"],
   ["Shift click", "take a box or line into the selection, or out"],
-  ["Shift drag", "select what lies within"],
+  ["Shift drag", "select what lies within; without Shift after b"],
   ["right click, long press", "what can be done there"],
   ["drag, two fingers", "move"],
   ["wheel, pinch", "zoom at the pointer"],
@@ -53,6 +53,7 @@ export const COMMANDS = [
   { group: "Walk", keys: ["Backspace"], show: "⌫", label: "back to the graph around this one", run: (view) => view.back() },
   { group: "Select", keys: ["Space"], show: "Space", label: "take what is chosen into the selection, or out", run: (view) => view.marking.toggle(chosen(view)) },
   { group: "Select", keys: ARROWS.map((key) => `Shift+${key}`), show: "Shift ↑ ↓ ← →", label: "walk and select on the way", run: walkAndSelect },
+  { group: "Select", keys: ["b"], show: "b", label: "select by dragging: the next drag is a rubber band", run: (view) => view.pointer.arm(true) },
   { group: "Select", keys: ["Ctrl+a"], show: "Ctrl A", label: "select all that is in view", run: (view) => view.marking.all() },
   { group: "Select", keys: ["["], show: "[", label: "cut from here: from what comes out", menu: "Cut from here", on: (view, ids) => view.marking.mark("from", ids) },
   { group: "Select", keys: ["]"], show: "]", label: "cut to here", menu: "Cut to here", on: (view, ids) => view.marking.mark("to", ids) },
@@ -164,7 +165,7 @@ function page(view, key) {
 
 function letGo(view) {
   if (!view.parts.sheet.hidden) view.help();
-  else if (view.menu.close() || view.reach.clear() || view.marking.clear()) return;
+  else if (view.menu.close() || view.pointer.arm(false) || view.reach.clear() || view.marking.clear()) return;
   else if (view.choice.id) view.choose(NOTHING);
   else view.back();
 }

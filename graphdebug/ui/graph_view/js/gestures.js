@@ -17,7 +17,8 @@ const NOTCH = 120;
  * @param {(x: number, y: number) => void} on.doubleClick
  * @param {(x: number, y: number) => void} on.hover
  * @param {() => void} on.leave
- * @param {(area: ?{x, y, w, h}, done: boolean) => void} on.band dragged with shift; null: given up
+ * @param {() => boolean} on.bands whether the next drag is a rubber band without shift, too
+ * @param {(area: ?{x, y, w, h}, done: boolean) => void} on.band the rubber band; null: given up
  * @param {(x: number, y: number) => void} on.menu right button or a long press
  */
 export function listen(target, on) {
@@ -39,7 +40,7 @@ export function listen(target, on) {
       press.many = true;
       return;
     }
-    press = { travelled: 0, from: place(event), band: event.shiftKey, many: false, held: false };
+    press = { travelled: 0, from: place(event), band: event.shiftKey || on.bands(), many: false, held: false };
     if (event.pointerType === "mouse") return;
     holding = setTimeout(() => {
       press.held = true;
@@ -72,6 +73,8 @@ export function listen(target, on) {
   };
   target.addEventListener("pointerup", lift);
   target.addEventListener("pointercancel", lift);
+  // A finger that opened the menu shall not be taken for a mouse when it is lifted: that closed the menu.
+  target.addEventListener("touchend", (event) => press.held && event.preventDefault());
   target.addEventListener("pointerleave", () => on.leave());
   target.addEventListener("dblclick", (event) => event.shiftKey || on.doubleClick(...place(event)));
   target.addEventListener("contextmenu", (event) => {

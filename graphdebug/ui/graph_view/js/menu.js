@@ -98,6 +98,7 @@ export class Menu {
     const { view } = this;
     if (ids.length) return [];
     return [
+      { label: "Select by dragging", key: "b", run: () => view.pointer.arm(true) },
       { label: "Select all in view", key: "Ctrl A", run: () => view.marking.all() },
       { label: "Fit everything", key: "f", run: () => view.fit() },
       { label: "Expand all groups", key: "e", run: () => view.expandAll() },

@@ -1,5 +1,5 @@
 /** Draws what is marked: outlines of selected boxes, the part between the ends of a cut, and flags at those ends. */
-import { paintRing } from "./paint_boxes.js";
+import { Detail, paintRing } from "./paint_boxes.js";
 import { middles, trace } from "./routes.js";
 
 /** Flags drawn at once: a cut has few ends, a hostile one may have many. */
@@ -24,9 +24,19 @@ export function paintMarked(ctx, scene, leaves, marked, rectOf, radiusOf, theme,
     for (const edge of marked.edges) trace(ctx, scene, edge, true);
     ctx.stroke();
   }
-  for (const box of leaves) {
-    if (marked.boxes.has(box)) paintRing(ctx, rectOf(box), radiusOf(box), theme.accent, theme.halo, k);
+  const selected = leaves.filter((box) => marked.boxes.has(box));
+  if (k >= Detail.SHAPE) {
+    for (const box of selected) paintRing(ctx, rectOf(box), radiusOf(box), theme.accent, theme.halo, k);
+    return;
   }
+  // From afar a ring would be larger than its box.
+  ctx.fillStyle = theme.accent;
+  ctx.beginPath();
+  for (const box of selected) {
+    const { x, y, w, h } = rectOf(box);
+    ctx.rect(x, y, w, h);
+  }
+  ctx.fill();
 }
 
 /** Draw a flag at each end of the cut: where its value leaves the box that makes it, or on its line. */

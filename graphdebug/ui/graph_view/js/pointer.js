@@ -18,6 +18,8 @@ export class Pointer {
     this.view = view;
     this.hovered = { box: -1, edge: -1 };
     this.band = element("div", { class: "band", hidden: true });
+    /** The next drag is a rubber band: for fingers, which have no Shift. */
+    this.armed = false;
     listen(view.canvas, {
       pan: (dx, dy) => view.stage.pan(dx, dy),
       zoom: (x, y, factor) => view.stage.zoom(x, y, factor),
@@ -25,9 +27,19 @@ export class Pointer {
       doubleClick: (x, y) => this.#doubleClick(x, y),
       hover: (x, y) => this.#hover(x, y),
       leave: () => this.#hover(AWAY, AWAY),
+      bands: () => this.armed,
       band: (area, done) => this.#band(area, done),
       menu: (x, y) => this.#menu(x, y),
     });
+  }
+
+  /** Let the next drag be a rubber band, or not after all; returns whether it was to be one. */
+  arm(armed) {
+    const { view, armed: before } = this;
+    this.armed = armed;
+    view.canvas.style.cursor = armed ? "crosshair" : "";
+    if (armed) view.voice.note("Drag around boxes to select them.");
+    return before;
   }
 
   /** Another scene: what was under the pointer is no more. */
@@ -73,6 +85,7 @@ export class Pointer {
   #band(area, done) {
     const { view } = this;
     this.band.hidden = done || !area;
+    if (done) this.arm(false);
     if (!area) return;
     Object.assign(this.band.style, { left: `${area.x}px`, top: `${area.y}px`, width: `${area.w}px`, height: `${area.h}px` });
     if (!done || !view.scene) return;
@@ -102,7 +115,7 @@ export class Pointer {
     const isFrame = found.box >= 0 && scene.kind[found.box] === Kind.FRAME;
     const tip = isFrame && camera.k > TITLES_FROM ? [] : describe(scene, found, view.texts);
     chrome.tooltip(view.parts.tooltip, tip, x, y, width, height);
-    view.canvas.style.cursor = found.box >= 0 || found.edge >= 0 ? "pointer" : "grab";
+    view.canvas.style.cursor = this.armed ? "crosshair" : found.box >= 0 || found.edge >= 0 ? "pointer" : "grab";
     if (found.box === this.hovered.box && found.edge === this.hovered.edge) return;
     this.hovered = found;
     view.look.hovered = found.box;

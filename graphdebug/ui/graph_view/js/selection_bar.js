@@ -18,6 +18,7 @@ export class SelectionBar {
     if (from.length || to.length) parts.push(this.#cut(from, to));
     this.element.hidden = !parts.length;
     this.element.replaceChildren(...parts);
+    this.view.stage.bar = this.element.offsetHeight;
   }
 
   #selected(ids) {

@@ -21,8 +21,9 @@ export class Stage {
     this.settled = settled;
     this.camera = { k: 1, tx: 0, ty: 0 };
     this.moving = false;
-    /** Height of what stands at the foot of the view. */
+    /** Heights of what stands at the foot of the view: a legend, the bar of the selection. */
     this.foot = 0;
+    this.bar = 0;
     this.motions = new Set();
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(host);
@@ -39,8 +40,8 @@ export class Stage {
 
   /** Where the graph can be seen and nothing covers it. */
   get room() {
-    const { width, height, foot } = this;
-    return { left: MARGIN, top: TOP, right: width - MARGIN, bottom: height - MARGIN - foot };
+    const { width, height, foot, bar } = this;
+    return { left: MARGIN, top: TOP, right: width - MARGIN, bottom: height - MARGIN - foot - bar };
   }
 
   /** Bring a point of the scene to the middle. */
