@@ -8,7 +8,7 @@ import onnx
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
 from graphdebug.view.chips import Chips
-from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, text_width, type_label
+from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, telling_ops, text_width, type_label
 from graphdebug.view.scopes import ScopeNode
 
 OP_LETTER, SMALL_LETTER, CHIP_LETTER = 7.1, 5.5, 6.3
@@ -60,12 +60,17 @@ def group_look(group: ScopeNode, index: GraphIndex, chips_of: Chips, *, frame: b
 
 
 def _essence(group: ScopeNode, index: GraphIndex, chips: Chips) -> str:
-    """Return what a small group around one convolution or the like is: ``MatMul 768→3072``."""
-    if group.count > MOST_AROUND_ONE:
-        return ""
+    """Return what a small group around one convolution or the like is, ``MatMul 768→3072``; else its telling ops.
+
+    A group with a class is called after that, and the title of one that is no scope may say its ops already.
+    """
     nodes = [index.nodes[node] for node in group.all_nodes()]
-    essential = [node for node in nodes if category(node, calls_function=False) in _ESSENTIAL and chips.of(node)]
-    return f"{shortened(essential[0].op_type)} {chips.of(essential[0])}" if len(essential) == 1 else ""
+    if group.count <= MOST_AROUND_ONE:
+        essential = [node for node in nodes if category(node, calls_function=False) in _ESSENTIAL and chips.of(node)]
+        if len(essential) == 1:
+            return f"{shortened(essential[0].op_type)} {chips.of(essential[0])}"
+    ops = telling_ops(nodes, 2)
+    return "" if group.class_name or group.title.startswith(ops) else ops
 
 
 def input_look(name: str, value: ValueType | None, mark: str) -> Look:

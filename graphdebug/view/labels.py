@@ -1,6 +1,8 @@
 """What is written on boxes and edges: op category, short names, types, and how wide that is."""
 
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 
 import onnx
 
@@ -61,6 +63,24 @@ def category(node: onnx.NodeProto, *, calls_function: bool) -> int:
     if node.domain not in ("", "ai.onnx"):
         return CATEGORIES.index("custom")
     return _CATEGORY.get(node.op_type, CATEGORIES.index("other"))
+
+
+_TELLING = frozenset(
+    map(CATEGORIES.index, ("convolution", "matmul", "recurrent", "quantization", "pooling", "normalization"))
+)
+_PLAIN = frozenset(map(CATEGORIES.index, ("shape", "indexing", "constant")))
+
+
+def telling_ops(nodes: Sequence[onnx.NodeProto], most: int) -> str:
+    """Return the ops, at most ``most``, that tell most about some nodes: ``Conv×3 Relu×3 Add``."""
+    counts = Counter(node.op_type for node in nodes)
+    kinds = {node.op_type: category(node, calls_function=False) for node in reversed(nodes)}
+
+    def rank(op: str) -> tuple[int, int]:
+        return (0 if kinds[op] in _TELLING else 2 if kinds[op] in _PLAIN else 1), -counts[op]
+
+    shown = sorted(counts, key=rank)[:most]
+    return " ".join(f"{shortened(op)}×{counts[op]}" if counts[op] > 1 else shortened(op) for op in shown)
 
 
 def shortened(text: str, length: int = LONGEST_LABEL) -> str:

@@ -6,7 +6,6 @@ groups like any other: their ids depend on the model alone.
 """
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain, groupby, pairwise
@@ -15,7 +14,7 @@ import numpy as np
 
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.origin import origin
-from graphdebug.view.labels import CATEGORIES, category
+from graphdebug.view.labels import telling_ops
 from graphdebug.view.repeats import FEWEST, Form, Likeness, Row, crossing, rows
 from graphdebug.view.scopes import ScopeNode
 
@@ -34,10 +33,6 @@ MOST_NESTED = 64
 Item = int | ScopeNode
 _NUMBER = re.compile(r"\d{1,9}")
 _LAST_NUMBER = re.compile(r"\d{1,9}(?=\D*$)")
-_TELLING = tuple(
-    map(CATEGORIES.index, ("convolution", "matmul", "recurrent", "quantization", "pooling", "normalization"))
-)
-_PLAIN = tuple(map(CATEGORIES.index, ("shape", "indexing", "constant")))
 
 
 def structured(tree: ScopeNode, index: GraphIndex, likeness: Likeness) -> ScopeNode:
@@ -201,16 +196,7 @@ class _Structure:
         return f"{parent}/~{letter}{first}..{last}"
 
     def _ops(self, items: Sequence[Item]) -> str:
-        """Return the ops that tell most about some items: ``Conv×3 Relu×3 Add``."""
-        protos = [self._index.nodes[node] for node in chain.from_iterable(map(_nodes, items))]
-        counts = Counter(node.op_type for node in protos)
-        kind = {node.op_type: category(node, calls_function=False) for node in reversed(protos)}
-
-        def rank(op: str) -> tuple[int, int]:
-            return (0 if kind[op] in _TELLING else 2 if kind[op] in _PLAIN else 1), -counts[op]
-
-        shown = sorted(counts, key=rank)[:3]
-        return " ".join(f"{op}×{counts[op]}" if counts[op] > 1 else op for op in shown)
+        return telling_ops([self._index.nodes[node] for node in chain.from_iterable(map(_nodes, items))], 3)
 
 
 def _nodes(item: Item) -> list[int]:

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from graphdebug.model.records import ValueType
 from graphdebug.view.boxes import node_look
 from graphdebug.view.chips import Chips
-from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, text_width, type_label
+from graphdebug.view.labels import CATEGORIES, category, short_name, shortened, telling_ops, text_width, type_label
 from graphdebug.view.scene import scene
 from tests.view.drawings import model_of
 
@@ -172,8 +172,16 @@ def test_a_small_group_around_one_matrix_product_says_what_it_is() -> None:
     weights = [numpy_helper.from_array(zeros(64, 64), "w"), numpy_helper.from_array(zeros(64), "b")]
     model = model_of(nodes, initializers=weights)
     collapsed, opened = scene(model, "", frozenset()), scene(model, "")
-    assert [(box.label, box.chips) for box in collapsed.boxes[1:3]] == [("one", "MatMul 64→64"), ("two", "")]
+    assert [(box.label, box.chips) for box in collapsed.boxes[1:3]] == [("one", "MatMul 64→64"), ("two", "MatMul×2")]
     assert [box.chips for box in opened.boxes if box.label == "one"] == [""]
+
+
+def test_the_ops_that_tell_most_come_first() -> None:
+    ops = ["Reshape"] * 9 + ["Add", "Add", "Relu", "Conv", "Frobnicate\n"]
+    nodes = [make(op, [], []) for op in ops]
+    assert telling_ops(nodes, 3) == "Conv Add×2 Relu"
+    assert telling_ops(nodes[-1:], 3) == "Frobnicate"
+    assert telling_ops([], 3) == ""
 
 
 def test_every_standard_op_has_a_category() -> None:
