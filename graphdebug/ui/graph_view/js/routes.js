@@ -1,6 +1,8 @@
 /** The shape of an edge: between two points of its route it leaves and arrives along the direction of the graph. */
 
 const STEPS = 8;
+/** Radius of the corner between two straight parts. */
+const BEND = 8;
 
 /** Add an edge to the current path of `ctx`; `curved` false draws the bare polyline. */
 export function trace(ctx, scene, edge, curved) {
@@ -14,7 +16,11 @@ export function trace(ctx, scene, edge, curved) {
   for (let p = first + 1; p <= last; p++) {
     const x1 = points[2 * p];
     const y1 = points[2 * p + 1];
-    if (!curved || isStraight(x0, y0, x1, y1)) ctx.lineTo(x1, y1);
+    if (curved && p < last && isCorner(x0, y0, x1, y1, points[2 * p + 2], points[2 * p + 3])) {
+      const [x2, y2] = [points[2 * p + 2], points[2 * p + 3]];
+      const room = Math.min(Math.abs(x1 - x0) + Math.abs(y1 - y0), Math.abs(x2 - x1) + Math.abs(y2 - y1)) / 2;
+      ctx.arcTo(x1, y1, x2, y2, Math.min(BEND, room));
+    } else if (!curved || isStraight(x0, y0, x1, y1)) ctx.lineTo(x1, y1);
     else if (down) ctx.bezierCurveTo(x0, (y0 + y1) / 2, x1, (y0 + y1) / 2, x1, y1);
     else ctx.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
     x0 = x1;
@@ -57,6 +63,10 @@ export function middles(scene, edge) {
 
 function isStraight(x0, y0, x1, y1) {
   return Math.abs(x1 - x0) < 0.5 || Math.abs(y1 - y0) < 0.5;
+}
+
+function isCorner(x0, y0, x1, y1, x2, y2) {
+  return isStraight(x0, y0, x1, y1) && isStraight(x1, y1, x2, y2) && Math.abs(x1 - x0) < 0.5 !== Math.abs(x2 - x1) < 0.5;
 }
 
 function bezierAt(t, x0, y0, x1, y1, down) {
