@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.test_graph import VIEW, ask, click, expect_selected, rect, show
 
 pytestmark = pytest.mark.browser
+MOTIONLESS = "(host) => host.graphView.look.transition === null && host.graphView.stage.motions.size === 0"
 OPS = ("MatMul", "Relu", "Add", "Tanh", "Mul", "Sigmoid")
 
 
@@ -83,3 +84,12 @@ def test_a_path_of_groups_leads_outwards(page: Page, server: str, repeated: Path
     path.get_by_role("button", name="layers.0", exact=True).click()
     expect_selected(page, "s:net/layers.0")
     expect(path).to_have_text("layers.0–499")
+
+
+def test_boxes_arrive_also_when_one_moves_or_opens_more_meanwhile(page: Page, server: str, repeated: Path) -> None:
+    show(page, server, repeated)
+    ask(page, "view.toggle('s:net/layers.0').then(() => { view.stage.pan(5, 5); view.fit(); })")
+    page.wait_for_function(MOTIONLESS, arg=page.locator(VIEW).element_handle())
+    ask(page, "view.toggle('s:net/layers.0').then(() => view.toggle('s:net/layers.0'))")
+    page.wait_for_function(MOTIONLESS, arg=page.locator(VIEW).element_handle())
+    expect(page.locator(VIEW)).to_have_attribute("data-state", "ready")

@@ -46,8 +46,10 @@ function travel(stage, look, old, scene, origin, shift) {
     const { x, y, w, h } = old.rectOf(known >= 0 ? known : origin);
     rects.set([x - shift.x, y - shift.y, w, h], 4 * b);
   }
-  look.transition = { rects, t: 0 };
+  const transition = (look.transition = { rects, t: 0 });
   stage.animate((t) => {
-    look.transition = t < 1 ? { rects, t } : null;
+    if (look.transition !== transition) return; // Another scene has arrived meanwhile.
+    transition.t = t;
+    if (t >= 1) look.transition = null;
   });
 }

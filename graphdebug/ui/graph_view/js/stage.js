@@ -25,6 +25,8 @@ export class Stage {
     this.foot = 0;
     this.bar = 0;
     this.motions = new Set();
+    /** The camera's own motion among them. */
+    this.flight = null;
     this.observer = new ResizeObserver(() => this.#resize());
     this.observer.observe(host);
     this.#resize();
@@ -66,7 +68,7 @@ export class Stage {
 
   /** Be there at once. */
   jump(camera) {
-    this.motions.clear();
+    this.#land();
     this.camera = camera;
     this.invalidate();
   }
@@ -74,21 +76,23 @@ export class Stage {
   /** Go there in a moment. */
   glide(camera) {
     const from = this.camera;
-    this.motions.clear();
-    this.animate((t) => {
+    this.#land();
+    this.flight = this.animate((t) => {
       this.camera = between(from, camera, t);
     });
   }
 
-  /** Call `motion(t)` every frame with t from 0 to 1, eased; at once when motion is unwelcome. */
+  /** Call `motion(t)` every frame with t from 0 to 1, eased; at once when motion is unwelcome. Returns what is under way. */
   animate(motion) {
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
       motion(1);
       this.#rest();
-      return;
+      return null;
     }
-    this.motions.add({ motion, begin: performance.now() });
+    const entry = { motion, begin: performance.now() };
+    this.motions.add(entry);
     this.invalidate();
+    return entry;
   }
 
   /** Paint soon. */
@@ -102,8 +106,13 @@ export class Stage {
     this.observer.disconnect();
   }
 
+  /** The camera stops where it is; boxes that travel go on. */
+  #land() {
+    this.motions.delete(this.flight);
+  }
+
   #move(camera) {
-    this.motions.clear();
+    this.#land();
     this.camera = camera;
     this.moving = true;
     clearTimeout(this.resting);
