@@ -103,8 +103,13 @@ def test_cones_and_all_of_an_operator_stand_out(blocks: Page) -> None:
     blocks.keyboard.press("a")
     chip(blocks, "All Conv")
     assert len(lit(blocks)) == 5
+    search(blocks, "op:Relu")
+    expect(blocks.locator(".hit").first).to_be_visible()
     blocks.reload()
     chip(blocks, "All Conv")
+    blocks.locator(VIEW).focus()
+    blocks.keyboard.press("n")
+    expect_selected(blocks, "n:1")
     blocks.locator(VIEW).focus()
     blocks.keyboard.press("Escape")
     expect(blocks.locator(".lit-chip")).to_be_hidden()
@@ -141,7 +146,7 @@ def test_three_thousand_nodes_are_searched(large: Page) -> None:
 
 def test_what_closed_groups_hide_is_counted_and_can_be_opened(large: Page) -> None:
     search(large, "op:=Tanh")
-    expect(large.get_by_role("option").first).to_be_visible()
+    expect(large.locator(".hit").first).to_be_visible()
     large.get_by_role("button", name="Let all hits stand out").click()
     chip(large, re.compile(r"30 inside \d+ closed groups"))
     large.get_by_role("button", name="Open the groups").click()

@@ -1,6 +1,7 @@
 /** The search box: asks the server while one types, lists what was found and how the query can go on, steps through hits. */
 import { choiceOf } from "./choice.js";
 import { element, icon, iconButton } from "./dom.js";
+import { recall, remember } from "./memory.js";
 import { usesOf } from "./ways.js";
 
 const PAUSE = 90;
@@ -48,11 +49,15 @@ export class Finder {
   }
 
   clear() {
-    this.pending?.abort();
-    this.input.value = "";
-    this.#forget();
-    this.#fill();
+    this.#set("");
+    this.#remember();
     this.#leave();
+  }
+
+  /** Another graph is shown, or the page is back: what was searched for in it stands in the box again. */
+  arrive() {
+    const { data, graph } = this.view;
+    if (!this.#hasFocus) this.#set(recall(data.model, graph).search ?? "");
   }
 
   /** Search for this, as if it had been typed. */
@@ -64,6 +69,7 @@ export class Finder {
 
   /** Go to the next hit (1), or to the one before (-1). */
   async step(by) {
+    if (this.answered === null && this.#text) await this.#ask();
     if (!this.total) return;
     await this.#go((Math.max(this.at, by > 0 ? -1 : 0) + by + this.total) % this.total);
   }
@@ -72,6 +78,22 @@ export class Finder {
 
   get #text() {
     return this.input.value.trim();
+  }
+
+  get #hasFocus() {
+    return this.input.getRootNode().activeElement === this.input;
+  }
+
+  #set(text) {
+    clearTimeout(this.timer);
+    this.pending?.abort();
+    this.input.value = text;
+    this.#forget();
+    this.#fill();
+  }
+
+  #remember() {
+    remember({ search: this.input.value }, this.view.data.model, this.view.graph);
   }
 
   #forget() {
@@ -94,6 +116,7 @@ export class Finder {
     const pending = (this.pending = new AbortController());
     const { graph } = this.view;
     const { value } = this.input;
+    this.#remember();
     let found;
     try {
       found = await this.view.source.search(graph, value, 0, pending.signal);
@@ -105,7 +128,7 @@ export class Finder {
     this.#forget();
     Object.assign(this, found, { answered: value, graph });
     this.#fill();
-    this.#show(this.input.getRootNode().activeElement === this.input);
+    this.#show(this.#hasFocus);
   }
 
   /** Fetch the page on which a hit stands. */

@@ -128,6 +128,7 @@ export class Reach {
     if (place === this.place) return;
     this.place = place;
     this.found = null;
+    this.view.finder.arrive();
     const { lit } = recall(data.model, graph);
     if (lit) this.ask(lit);
   }
