@@ -1,6 +1,6 @@
 """The scene: the visible boxes and edges of one graph, laid out. What is drawn, whatever draws it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -140,13 +140,12 @@ def neighbourhood(model: Model, graph: str, nodes: Iterable[int], hops: int, dir
 def default_expanded(model: Model, graph: str) -> frozenset[str]:
     """Return the groups to open at first: all of a small graph, else whole levels until there is something to see.
 
-    Of a row of equal blocks the first is shown beside all others in one. Groups in which only nodes would come to
-    light are opened last.
+    Of a row of equal blocks the first is shown beside all others in one.
     """
     known = contents(model, graph)
     if known.tree.count + len(known.inputs) + len(known.outputs) < SMALL_GRAPH:
         return frozenset(known.groups)
-    expanded: set[str] = set()
+    expanded, blocks = set[str](), set[str]()
     level = list(known.tree.children)
     boxes = len(known.tree.nodes) + len(level)
     while True:
@@ -155,12 +154,13 @@ def default_expanded(model: Model, graph: str) -> frozenset[str]:
             expanded.update(row.id for row in rows)
             boxes += len(rows)
             firsts = [row.children[0] for row in rows]
+            blocks.update(first.id for first in firsts)
             level = [group for group in level if not group.repeats] + firsts
             rows = [group for group in firsts if group.repeats]
         if boxes >= FEW_BOXES or not level:
             return frozenset(expanded)
-        opened = [group for group in level if _holds_scopes(group)] or level
-        if boxes + sum(map(gain, opened)) > MANY_BOXES:
+        opened = _most_telling(level, blocks, boxes)
+        if opened and boxes + sum(map(gain, opened)) > MANY_BOXES:
             largest = max(opened, key=lambda group: group.count)
             opened = [largest] if boxes + gain(largest) <= MANY_BOXES else []
         expanded.update(group.id for group in opened)
@@ -169,8 +169,11 @@ def default_expanded(model: Model, graph: str) -> frozenset[str]:
         level += [child for group in opened for child in group.children]
 
 
-def _holds_scopes(group: ScopeNode) -> bool:
-    return any(not is_part(child) for child in group.children)
+def _most_telling(level: list[ScopeNode], blocks: Set[str], boxes: int) -> list[ScopeNode]:
+    """Return the groups to open next: those that hold scopes; else scopes and first blocks; parts only in need."""
+    holding = [group for group in level if any(not is_part(child) for child in group.children)]
+    named = [group for group in level if not is_part(group) or group.id in blocks]
+    return holding or named or (level if boxes < FEW_BOXES // 2 else [])
 
 
 def box_of(model: Model, graph: str, node: int) -> str:
