@@ -40,6 +40,12 @@ def part_answer(path: Path, start: int, length: int, name: str) -> Response:
     )
 
 
+def blocks_answer(blocks: Iterator[bytes | memoryview], name: str) -> Response:
+    """Send what ``blocks`` yields as a download called ``name``."""
+    headers = _DOWNLOAD | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name(name))}"}
+    return StreamingResponse(blocks, media_type="application/octet-stream", headers=headers)
+
+
 def _blocks(file: BinaryIO, start: int, length: int) -> Iterator[bytes]:
     with file:
         file.seek(start)

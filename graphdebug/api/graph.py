@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from graphdebug.api.answers import json_answer
+from graphdebug.api.answers import blocks_answer, json_answer
 from graphdebug.api.details import NotFoundError, index_of, initializer, node_details, value_details
 from graphdebug.api.forms import read_form
 from graphdebug.api.group_details import group_details
@@ -24,7 +24,8 @@ from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.records import Finding, ModelLocation
-from graphdebug.model.tensors import TensorError
+from graphdebug.model.tensors import TensorError, read_tensor
+from graphdebug.runtime.store import StoreError, npy_blocks, storable
 from graphdebug.view.contents import contents
 from graphdebug.view.pack import pack
 from graphdebug.view.scene import default_expanded, reveal, scene
@@ -32,6 +33,7 @@ from graphdebug.view.scene import default_expanded, reveal, scene
 ALL = "*"
 """``expanded=*``: every group."""
 _KEPT_SCENES, _LAYOUTS_AT_ONCE = 48, 4
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +186,25 @@ def _initializer(request: Request) -> Response:
     return _answer(ask)
 
 
+def _initializer_file(request: Request) -> Response:
+    """Send a weight as .npy; element types that NumPy lacks go in a wider one that holds them exactly."""
+    query = request.query_params
+    model = find_model(find_entry(request.path_params["id"]))
+    name = query.get("name", "")
+
+    def ask() -> Response:
+        values, _ = storable(read_tensor(model, initializer(model, query.get("graph", ""), name)))
+        return blocks_answer(npy_blocks(values), f"{name[-_LONGEST_NAME:]}.npy")
+
+    return _answer(ask)
+
+
 def _answer(ask: Callable[[], Response]) -> Response:
     try:
         return ask()
     except NotFoundError as error:
         raise HTTPException(404, str(error)) from error
-    except (TensorError, ExternalDataError) as error:
+    except (TensorError, ExternalDataError, StoreError) as error:
         raise HTTPException(422, str(error)) from error
     except OSError as error:
         raise HTTPException(404, f"A file of this model cannot be read: {error.strerror or error}.") from error
@@ -199,4 +214,5 @@ ROUTES: list[BaseRoute] = [
     Route("/models/{id}/scene", _scene, methods=["GET", "POST"]),
     Route("/models/{id}/details", _details),
     Route("/models/{id}/initializer", _initializer),
+    Route("/models/{id}/initializer.npy", _initializer_file),
 ]

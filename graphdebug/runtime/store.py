@@ -10,7 +10,7 @@ import hashlib
 import io
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -65,7 +65,7 @@ class ArrayWriter:
             StoreError: the values cannot be stored without pickling.
             OSError: the disk is full, or the file grew too large.
         """
-        stored, note = _storable(array)
+        stored, note = storable(array)
         member = self._member(name)
         widened = stored.dtype != array.dtype and not array.dtype.hasobject
         if member != name + _SUFFIX or widened:
@@ -73,7 +73,7 @@ class ArrayWriter:
         info = zipfile.ZipInfo(member)
         info.external_attr = 0o644 << 16
         with self._archive.open(info, "w", force_zip64=stored.nbytes > _SMALL) as file:
-            _write_array(file, stored)
+            file.writelines(npy_blocks(stored))
         return member, note
 
     def close(self) -> None:
@@ -241,9 +241,14 @@ def _read_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
-def _write_array(file: Any, array: NDArray[Any]) -> None:
-    """Write header and elements in C order, in blocks; what is not contiguous is copied some rows at a time."""
-    npy.write_array_header_1_0(file, {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+def npy_blocks(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
+    """Yield an array as .npy, header and elements in C order, in blocks; what is not contiguous is copied row by row.
+
+    The dtype must be NumPy's own: see ``storable``.
+    """
+    header = io.BytesIO()
+    npy.write_array_header_1_0(header, {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape})
+    yield header.getvalue()
     if not array.nbytes:
         return
     rows = array.reshape(1, -1) if array.flags.c_contiguous else array
@@ -251,11 +256,15 @@ def _write_array(file: Any, array: NDArray[Any]) -> None:
     for first in range(0, len(rows), step):
         view = np.ascontiguousarray(rows[first : first + step]).reshape(-1).view(np.uint8).data
         for start in range(0, len(view), _BLOCK):
-            file.write(view[start : start + _BLOCK])
+            yield view[start : start + _BLOCK]
 
 
-def _storable(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
-    """Return the array in a dtype that .npy knows, and a note when that is not its own."""
+def storable(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
+    """Return the array in a dtype that .npy knows, and a note when that is not its own.
+
+    Raises:
+        StoreError: it holds neither numbers nor strings, or very long strings.
+    """
     if array.dtype.hasobject or array.dtype.kind == "T":
         return _strings(array), "strings are stored with a fixed width"
     if array.dtype.type.__module__ == "numpy":

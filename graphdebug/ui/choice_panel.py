@@ -46,14 +46,14 @@ def choice_panel(entry: ModelEntry, choice: Choice | None) -> None:
         st.warning(plain(str(error)))
         return
     if isinstance(found, NodeDetails):
-        _node(model, found)
+        _node(entry, model, found)
     elif isinstance(found, GroupDetails):
         _group(found)
     elif isinstance(found, ValueDetails):
-        _value(model, found)
+        _value(entry, model, found)
 
 
-def _node(model: Model, node: NodeDetails) -> None:
+def _node(entry: ModelEntry, model: Model, node: NodeDetails) -> None:
     _title(node.op, node.domain, node.name)
     _place(node.origin)
     _findings(node.findings)
@@ -76,7 +76,7 @@ def _node(model: Model, node: NodeDetails) -> None:
             }
         )
         st.dataframe(table, hide_index=True, height="content" if len(table) < 12 else 420)
-    weight_panel(model, [value for value in node.inputs if value.role == "initializer"])
+    weight_panel(model, entry.id, [value for value in node.inputs if value.role == "initializer"])
     if node.documentation is not None:
         _documentation(node.documentation)
     if node.metadata:
@@ -84,7 +84,7 @@ def _node(model: Model, node: NodeDetails) -> None:
             st.dataframe(pd.DataFrame(node.metadata, columns=["key", "value"]), hide_index=True)
 
 
-def _value(model: Model, found: ValueDetails) -> None:
+def _value(entry: ModelEntry, model: Model, found: ValueDetails) -> None:
     value = found.value
     role = {"node": "Tensor", "input": "Graph input", "initializer": "Initializer", "outer": "Outer tensor"}
     title = role.get(value.role, "Value")
@@ -101,7 +101,7 @@ def _value(model: Model, found: ValueDetails) -> None:
         _hops(value.consumers, "consumer", most=24)
     if value.role == "initializer":
         uses(value.name)
-        weight_panel(model, [value], opened=True)
+        weight_panel(model, entry.id, [value], opened=True)
     else:
         ways(f"v:{value.name}")
 

@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from graphdebug.compare.records import Row, Status
 from graphdebug.report.colors import NONFINITE, STATUS_COLOR, STEPS, excess
+from graphdebug.runtime.channels import Channels
 from graphdebug.runtime.requests import TensorStatistics
 from graphdebug.ui.palette import ACCENT, DIVERGING, SEQUENTIAL, STATUS_SYMBOL
 from graphdebug.ui.slices import Plane
@@ -124,6 +125,26 @@ def line(values: Plane, step: int = 1, *, height: int = 260) -> go.Figure:
             marker={"color": NONFINITE, "symbol": "x", "size": 8},
             hovertemplate="[%{x}] %{text}<extra></extra>",
         )
+    return _layout(figure.update_layout(showlegend=False), height)
+
+
+def channel_plot(found: Channels, *, height: int = 200) -> go.Figure:
+    """Return the largest magnitude of each channel; those that stand out in another colour."""
+    index = np.arange(len(found.largest))
+    out = np.isin(index, found.outliers)
+    figure = go.Figure()
+    for name, here, color in (("channel", ~out, ACCENT), ("stands out", out, STATUS_COLOR[Status.DIFFER])):
+        figure.add_scattergl(
+            x=index[here],
+            y=found.largest[here],
+            customdata=np.stack([found.rms[here], found.zeros[here]], axis=-1),
+            mode="markers",
+            name=name,
+            marker={"color": color, "size": 5 if name == "channel" else 8},
+            hovertemplate="[%{x}] largest %{y:.4g}<br>RMS %{customdata[0]:.4g}, "
+            "%{customdata[1]:.1%} zeros<extra></extra>",
+        )
+    figure.update_yaxes(rangemode="tozero")
     return _layout(figure.update_layout(showlegend=False), height)
 
 
