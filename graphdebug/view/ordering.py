@@ -12,6 +12,8 @@ SWITCH_LIMIT = 1500
 """Vertices up to which neighbours are switched one by one after the sweeps: better pictures, but more work."""
 SWEEP_WORK = 1_000_000
 """Vertices and unit edges looked at by all sweeps together: large graphs get fewer sweeps."""
+WIDER_THAN_ANY = 1e7
+"""Pixels; places at a box, divided by it, order the edges there and are nothing beside the places of boxes in a row."""
 BUSIEST_LAYER = 20_000
 """Unit edges below one layer beyond which crossings are not counted: two sweeps must do."""
 
@@ -21,7 +23,7 @@ class ProperGraph:
     """A layered graph in which every edge joins neighbouring layers.
 
     Vertices 0 … count−1 are the given ones, the rest are dummies. ``upper`` and ``lower`` [U] are the unit edges'
-    ends, ``shift`` [U] is how far left of its upper vertex the lower one stands when the line between is vertical.
+    ends, ``upper_shift`` and ``lower_shift`` [U] are how far right of the middle of these vertices they are.
     Edge ``e`` of the given graph passes ``span[e] − 1`` consecutive dummies that begin at ``chain[e]``.
     """
 
@@ -29,9 +31,15 @@ class ProperGraph:
     layer: Ints
     upper: Ints
     lower: Ints
-    shift: Floats
+    upper_shift: Floats
+    lower_shift: Floats
     chain: Ints
     span: Ints
+
+    @property
+    def shift(self) -> Floats:
+        """How far left of its upper vertex the lower one stands when the line between [U] is vertical."""
+        return self.upper_shift - self.lower_shift
 
     def dummies(self, edge: int) -> range:
         """Return the dummy vertices of one given edge, from tail to head."""
@@ -57,7 +65,7 @@ def proper(
     span = layer[heads] - layer[tails]
     if edges == 0:
         empty = np.zeros(0, dtype=np.int64)
-        return ProperGraph(count, layer, empty, empty, np.zeros(0), empty, empty)
+        return ProperGraph(count, layer, empty, empty, np.zeros(0), np.zeros(0), empty, empty)
     tail_shift = np.zeros(edges) if tail_shift is None else tail_shift
     head_shift = np.zeros(edges) if head_shift is None else head_shift
     _, group = np.unique(np.stack([tails, keys]), axis=1, return_inverse=True)
@@ -76,28 +84,35 @@ def proper(
     above = np.where(position == 0, group_tail[owner], dummy - 1)
     last = np.where(span == 1, tails, start[group] + span - 2)
     ends = np.stack([np.concatenate([above, last]), np.concatenate([dummy, heads])])
-    shifts = np.concatenate(
-        [np.where(position == 0, group_shift[owner], 0.0), np.where(span == 1, tail_shift, 0.0) - head_shift]
+    upper_shift = np.concatenate(
+        [np.where(position == 0, group_shift[owner], 0.0), np.where(span == 1, tail_shift, 0.0)]
     )
+    lower_shift = np.concatenate([np.zeros(len(owner)), head_shift])
     units, first = np.unique(ends, axis=1, return_index=True)
     return ProperGraph(
         count=count,
         layer=np.concatenate([layer, layer[group_tail[owner]] + 1 + position]),
         upper=units[0],
         lower=units[1],
-        shift=shifts[first],
+        upper_shift=upper_shift[first],
+        lower_shift=lower_shift[first],
         chain=start[group],
         span=span,
     )
 
 
 def crossings(graph: ProperGraph, rows: list[list[int]]) -> int:
-    """Count the crossings of unit edges, given each layer's vertices from left to right."""
+    """Count the crossings of unit edges, given each layer's vertices from left to right.
+
+    Two edges that end at the same vertex cross there when they end in the wrong order.
+    """
     position = positions(rows, len(graph.layer))
-    order = np.lexsort((position[graph.lower], position[graph.upper], graph.layer[graph.upper]))
+    above = position[graph.upper] + graph.upper_shift / WIDER_THAN_ANY
+    below = position[graph.lower] + graph.lower_shift / WIDER_THAN_ANY
+    order = np.lexsort((below, above, graph.layer[graph.upper]))
     layer_of = graph.layer[graph.upper][order].tolist()
-    total, current, seen = 0, -1, list[int]()
-    for layer, low in zip(layer_of, position[graph.lower][order].tolist(), strict=True):
+    total, current, seen = 0, -1, list[float]()
+    for layer, low in zip(layer_of, below[order].tolist(), strict=True):
         if layer != current:
             current, seen = layer, []
         total += len(seen) - bisect_right(seen, low)
@@ -120,13 +135,15 @@ def order(graph: ProperGraph, *, switch: bool = True) -> list[list[int]]:
     """
     down = adjacency(len(graph.layer), graph.upper, graph.lower)
     up = adjacency(len(graph.layer), graph.lower, graph.upper)
+    above = _mean_end(graph.lower, graph.upper_shift, len(graph.layer))
+    below = _mean_end(graph.upper, graph.lower_shift, len(graph.layer))
     rows = _first_order(graph, down)
     sweeps = min(SWEEPS, SWEEP_WORK // max(1, len(graph.layer) + len(graph.upper)))
     if sweeps < 2:
         return rows
     if _too_many_to_count(graph):
-        _sweep(rows[1:], rows[0], up, reverse_ties=False)
-        _sweep(rows[-2::-1], rows[-1], down, reverse_ties=False)
+        _sweep(rows[1:], rows[0], up, above, reverse_ties=False)
+        _sweep(rows[-2::-1], rows[-1], down, below, reverse_ties=False)
         return rows
     best, fewest = rows, crossings(graph, rows)
     for sweep in range(sweeps):
@@ -134,9 +151,9 @@ def order(graph: ProperGraph, *, switch: bool = True) -> list[list[int]]:
             break
         rows = [list(row) for row in rows]
         if sweep % 2 == 0:
-            _sweep(rows[1:], rows[0], up, reverse_ties=sweep % 4 >= 2)
+            _sweep(rows[1:], rows[0], up, above, reverse_ties=sweep % 4 >= 2)
         else:
-            _sweep(rows[-2::-1], rows[-1], down, reverse_ties=sweep % 4 >= 2)
+            _sweep(rows[-2::-1], rows[-1], down, below, reverse_ties=sweep % 4 >= 2)
         count = crossings(graph, rows)
         if count < fewest:
             best, fewest = [list(row) for row in rows], count
@@ -169,14 +186,31 @@ def _first_order(graph: ProperGraph, down: list[list[int]]) -> list[list[int]]:
     return rows
 
 
-def _sweep(rows: list[list[int]], fixed: list[int], neighbours: list[list[int]], *, reverse_ties: bool) -> None:
-    """Sort each row by the mean place of its neighbours in the row before it; those without stay."""
+def _mean_end(vertex: Ints, shift: Floats, count: int) -> list[float]:
+    """Return where, on average, the edges of each vertex end at its neighbours, in parts of a place in a row."""
+    degree = np.maximum(np.bincount(vertex, minlength=count), 1)
+    mean: list[float] = (np.bincount(vertex, weights=shift, minlength=count) / degree / WIDER_THAN_ANY).tolist()
+    return mean
+
+
+def _sweep(
+    rows: list[list[int]],
+    fixed: list[int],
+    neighbours: list[list[int]],
+    ends: list[float],
+    *,
+    reverse_ties: bool,
+) -> None:
+    """Sort each row by the mean place of its edges' ends in the row before it; those without stay.
+
+    ``ends`` are the means of these ends' places at the neighbours.
+    """
     place = {vertex: float(index) for index, vertex in enumerate(fixed)}
     for row in rows:
         keys: dict[int, float] = {}
         for index, vertex in enumerate(row):
             near = neighbours[vertex]
-            keys[vertex] = sum(place[other] for other in near) / len(near) if near else float(index)
+            keys[vertex] = sum(place[other] for other in near) / len(near) + ends[vertex] if near else float(index)
         if reverse_ties:
             row.reverse()
         row.sort(key=keys.__getitem__)

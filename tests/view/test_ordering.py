@@ -67,6 +67,18 @@ def test_edges_of_one_value_share_their_dummies() -> None:
     assert len(apart.layer) == 5 + 4
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_line_passes_on_the_side_where_it_ends(side: int) -> None:
+    # 0 → 1 → 2 and a line from 0 by 1 to 2: at 2, a frame, either ends at a port of its own.
+    layer, tails, heads = np.array([0, 1, 2]), np.array([0, 1, 0]), np.array([1, 2, 2])
+    ports = np.array([0.0, -30.0, 30.0]) * side
+    graph = proper(layer, tails, heads, np.array([0, 0, 1]), np.zeros(3), ports)
+    (dummy,) = graph.dummies(2)
+    assert order(graph)[1] == [1, dummy][::side]
+    assert crossings(graph, order(graph)) == 0
+    assert crossings(graph, [[0], [dummy, 1][::side], [2]]) == 1
+
+
 @pytest.mark.parametrize("depth", [2, 40])
 def test_the_main_path_is_one_vertical_line(depth: int) -> None:
     # A residual network: each block has a long way and a short cut.
