@@ -26,7 +26,7 @@ def nothing_chosen(entry: ModelEntry) -> None:
     st.subheader(breakable(entry.name), anchor=False)
     st.markdown(
         "**Click** a node, an edge or a group to read everything about it.  \n"
-        "**Double click** a group to open it. "
+        "**Double click** a group to open it, **Shift-click** to select several. "
         ":gray-badge[/] searches, :gray-badge[f] fits, :gray-badge[?] lists all keys."
     )
     if not state.parameter("graph"):

@@ -34,7 +34,8 @@ _CHIPS = 400
 def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     """Ask for everything a run needs and start it; then open it."""
     selected = selected_tensors(entry)
-    start = "selected" if selected and not state.picked_tensors() else "picked"
+    is_selected = selected or state.marks_are_lost()  # what was lost the browser is about to tell
+    start = "selected" if is_selected and not state.picked_tensors() else "picked"
     what = st.segmented_control(
         "Tensors to record", list(_WHAT), format_func=_WHAT.__getitem__, default=start, required=True, key="run:what"
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from onnx import load
+from onnx import TensorProto, helper, load, save
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_graph import READY, VIEW, ask, click, expect_selected, rect, show
@@ -92,7 +92,7 @@ def test_a_cut_is_marked_from_the_menu_and_a_link_keeps_it(blocks: Page, samples
     expect(fresh.get_by_role("toolbar", name="Selection")).to_contain_text("6 nodes", timeout=30_000)
     assert ask(fresh, "view.marking.ends") == {"from": list(nodes[1].output), "to": list(nodes[7].output)}
     fresh.context.close()
-    bar.get_by_role("button", name="Forget where to cut").click()
+    bar.get_by_role("button", name="Forget where to cut (X)").click()
     expect(bar).to_be_hidden()
     expect(blocks).not_to_have_url(re.compile("from="))
 
@@ -146,3 +146,74 @@ def test_what_is_selected_is_run_and_compared(blocks: Page) -> None:
     blocks.get_by_text("Only the selected 2 tensors").click()
     blocks.get_by_role("button", name="Compare", exact=True).click()
     expect(blocks.get_by_text("2 match", exact=True)).to_be_visible(timeout=60_000)
+
+
+def test_screen_readers_hear_what_is_chosen_and_every_control_has_a_name(blocks: Page) -> None:
+    view = blocks.get_by_role("application", name="Graph of the model")
+    expect(view).to_have_accessible_description(re.compile("question mark lists all keys"))
+    view.focus()
+    spoken = blocks.locator(".graph-view .voice")
+    blocks.keyboard.press("Home")
+    expect(spoken).to_have_text(re.compile("^Input, image, float batch×3×24×24, 0 in, 1 out$"))
+    blocks.keyboard.press("Shift+ArrowDown")
+    expect(spoken).to_have_text("2 boxes selected")
+    blocks.keyboard.press("]")
+    expect(blocks.get_by_role("button", name="Forget where to cut (X)")).to_be_visible()
+    blocks.keyboard.press("m")
+    expect(blocks.get_by_role("menuitem").first).to_be_focused()
+    controls = blocks.locator(".graph-view").locator("button, input")
+    unnamed = controls.evaluate_all(
+        "all => all.filter(e => !(e.getAttribute('aria-label') || e.textContent.trim())).map(e => e.outerHTML)"
+    )
+    assert unnamed == []
+    blocks.keyboard.press("Escape")
+    blocks.keyboard.press("?")
+    sheet = blocks.get_by_role("dialog", name="Keys and colours")
+    expect(sheet).to_be_focused()
+    expect(sheet.get_by_text("forget where to cut")).to_be_visible()
+    blocks.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    expect(view).to_be_focused()
+    blocks.keyboard.press("X")
+    expect(blocks.get_by_text("Cut", exact=True)).to_be_hidden()
+    expect_count(blocks, 2)
+
+
+@pytest.fixture
+def large(page: Page, server: str, tmp_path: Path) -> Page:
+    """Sixty scopes of fifty nodes each, one after the other."""
+    nodes, value = [], "x"
+    for node in range(3000):
+        made = "y" if node == 2999 else f"t{node}"
+        op = ("Relu", "Neg", "Abs", "Tanh")[node // 50 % 4]
+        nodes.append(helper.make_node(op, [value], [made], f"/layers.{node // 50}/step.{node % 50}/{op}"))
+        value = made
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in "xy")
+    path = tmp_path / "large.onnx"
+    graph = helper.make_graph(nodes, "large", [x], [y])
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    show(page, server, path)
+    return page
+
+
+def test_thousands_of_nodes_are_selected_and_kept(large: Page) -> None:
+    view = large.locator(VIEW)
+    view.focus()
+    large.keyboard.press("g")
+    expect(view).to_have_attribute("data-boxes", re.compile(r"^3\d\d\d$"))
+    large.keyboard.press("f")
+    large.wait_for_timeout(400)
+    large.keyboard.press("Control+a")
+    expect_count(large, 3002)
+    expect(large).to_have_url(re.compile(r"selected=n(:|%3A)0-2999(,|%2C)v"))
+    large.keyboard.press("x")
+    expect(large.get_by_role("toolbar", name="Selection")).to_contain_text("3,000 nodes")
+    ask(large, "view.select(Array.from({length: 1500}, (_, i) => `n:${2 * i}`))")
+    expect(large).to_have_url(re.compile(r"selected=(\*|%2A)"))
+    go(large, "Tensors")
+    expect_count(large, 1500)
+    expect(large.get_by_text("and 1,488 more")).to_be_visible()
+    large.reload()
+    expect(large.locator(READY)).to_be_visible(timeout=30_000)
+    expect_count(large, 1500)
+    expect(large.get_by_text("and 1,488 more")).to_be_visible()

@@ -58,4 +58,4 @@ export function spoken(scene, id, { box, edges }) {
   return edge >= 0 ? ["tensor", ...describe(scene, { box: -1, edge }, {})].join(", ") : "";
 }
 
-const SPOKEN = { [Kind.GROUP]: "collapsed group", [Kind.FRAME]: "expanded group", [Kind.INPUT]: "input", [Kind.OUTPUT]: "output" };
+const SPOKEN = { [Kind.GROUP]: "collapsed group", [Kind.FRAME]: "expanded group" };

@@ -8,6 +8,7 @@
  * function of `ids` that returns it, "" for none.
  */
 import { NOTHING, choiceOf } from "./choice.js";
+import { toggleSheet } from "./key_sheet.js";
 import { entrance, step } from "./navigate.js";
 import { openPictures } from "./pictures.js";
 import { Kind } from "./scene.js";
@@ -58,6 +59,7 @@ export const COMMANDS = [
   { group: "Select", keys: ["["], show: "[", label: "cut from here: from what comes out", menu: "Cut from here", on: (view, ids) => view.marking.mark("from", ids) },
   { group: "Select", keys: ["]"], show: "]", label: "cut to here", menu: "Cut to here", on: (view, ids) => view.marking.mark("to", ids) },
   { group: "Select", keys: ["x"], show: "x", label: "cut out, from what goes in to what comes out", menu: cutOut, on: (view, ids) => view.marking.markAround(ids) },
+  { group: "Select", keys: ["X"], show: "X", label: "forget where to cut", run: (view) => view.marking.setEnds({ from: [], to: [] }) },
   { group: "Select", keys: ["c", "Ctrl+c"], show: "c", label: "copy names", menu: (ids) => (many(ids) ? "Copy names" : "Copy the name"), on: (view, ids) => view.marking.copyNames(ids) },
   { group: "Select", keys: ["m", "ContextMenu", "Shift+F10"], show: "m, menu key", label: "what can be done with it", run: (view) => view.menu.openAtChoice() },
   ...FINDING,
@@ -72,7 +74,7 @@ export const COMMANDS = [
   { group: "Look", keys: ["g"], show: "g", label: "with or without groups", run: (view) => view.setModes({ flat: !view.modes.flat }) },
   { group: "Look", keys: ["r"], show: "r", label: "turn: downwards or to the right", run: (view) => view.turn() },
   { group: "Look", keys: ["s"], show: "s", label: "save a picture, DOT or JSON", run: openPictures },
-  { group: "Look", keys: ["?"], show: "?", label: "this sheet", run: (view) => view.help() },
+  { group: "Look", keys: ["?"], show: "?", label: "this sheet", run: toggleSheet },
   { group: "Look", keys: ["Escape"], show: "Esc", label: "let go: of the highlight, the selection, the choice; then back", run: letGo },
 ];
 
@@ -164,8 +166,7 @@ function page(view, key) {
 }
 
 function letGo(view) {
-  if (!view.parts.sheet.hidden) view.help();
-  else if (view.menu.close() || view.pointer.arm(false) || view.reach.clear() || view.marking.clear()) return;
-  else if (view.choice.id) view.choose(NOTHING);
+  if (view.menu.close() || view.pointer.arm(false) || view.reach.clear() || view.marking.clear()) return;
+  if (view.choice.id) view.choose(NOTHING);
   else view.back();
 }

@@ -2,21 +2,38 @@
 import { COMMANDS, GESTURES } from "./commands.js";
 import { element, iconButton } from "./dom.js";
 
-/** @param view the GraphView */
-export function keySheet(view) {
+/** The least one must know, for those who hear it. */
+export const HINT = "Arrow keys walk along the lines, Enter opens, Space selects, question mark lists all keys.";
+
+/** Show the sheet, or put it away. @param view the GraphView */
+export function toggleSheet(view) {
+  const { sheet } = view.parts;
+  sheet.hidden = !sheet.hidden;
+  if (sheet.hidden) {
+    view.host.focus({ preventScroll: true });
+    return;
+  }
+  sheet.replaceChildren(keySheet(view));
+  sheet.firstChild.focus(); // its keys scroll it, and screen readers read it
+}
+
+function keySheet(view) {
   const groups = [...new Set(COMMANDS.map(({ group }) => group))];
   const keys = groups.map((title) =>
     part(title, COMMANDS.filter(({ group }) => group === title).map(({ show, label }) => [show, label])),
   );
   const page = view.voice.actions.filter(({ key }) => key).map(({ key, label, help }) => [key, `${label}: ${help}`]);
-  const close = iconButton("close", "Close (Esc)", () => {
-    view.help();
-    view.host.focus({ preventScroll: true });
-  });
+  const close = () => toggleSheet(view);
+  const keydown = (event) => {
+    if (event.key !== "Escape" && event.key !== "?") return;
+    event.preventDefault();
+    event.stopPropagation();
+    close();
+  };
   return element(
     "div",
-    { class: "sheet", role: "dialog", "aria-label": "Keys and colours" },
-    element("div", { class: "head" }, element("h2", { text: "Keys" }), close),
+    { class: "sheet", role: "dialog", "aria-label": "Keys and colours", tabindex: "-1", on: { keydown } },
+    element("div", { class: "head" }, element("h2", { text: "Keys" }), iconButton("close", "Close (Esc)", close)),
     element("div", { class: "columns" }, ...keys, ...(page.length ? [part("This page", page)] : []), part("Mouse and touch", GESTURES)),
     element("h3", { text: "Colours" }),
     element("div", { class: "colors" }, ...colors(view)),

@@ -184,10 +184,12 @@ export class Selection {
     else this.view.voice.note("Nothing comes out there.");
   }
 
-  /** Cut out what `ids` stand for: from what enters it to what leaves it. */
+  /** Cut out the nodes and groups among `ids`: from what enters them to what leaves them. */
   async markAround(ids) {
-    const { entering, leaving } = await this.view.source.selected(this.view.graph, ids);
-    this.setEnds({ from: entering, to: leaving });
+    const boxes = ids.filter((id) => !id.startsWith("v:"));
+    const { entering, leaving } = await this.view.source.selected(this.view.graph, boxes);
+    if (boxes.length) this.setEnds({ from: entering, to: leaving });
+    else this.view.voice.note("Choose or select nodes first.");
   }
 
   setEnds({ from, to }) {

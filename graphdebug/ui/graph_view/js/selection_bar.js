@@ -2,6 +2,9 @@
 import { counted } from "./choice.js";
 import { element, iconButton } from "./dom.js";
 
+/** Pixels between the bar and what is drawn, with the line of numbers under it. */
+const GAP = 14;
+
 export class SelectionBar {
   /** @param view the GraphView */
   constructor(view) {
@@ -18,7 +21,7 @@ export class SelectionBar {
     if (from.length || to.length) parts.push(this.#cut(from, to));
     this.element.hidden = !parts.length;
     this.element.replaceChildren(...parts);
-    this.view.stage.bar = this.element.offsetHeight;
+    this.view.stage.bar = parts.length ? this.element.offsetHeight + GAP : 0;
   }
 
   #selected(ids) {
@@ -47,7 +50,7 @@ export class SelectionBar {
       { class: "part" },
       element("span", { class: "count", text: "Cut" }),
       element("span", { text: `${side(from, "the inputs")} → ${side(to, "everything after")}${count}` }),
-      iconButton("close", "Forget where to cut", () => marking.setEnds({ from: [], to: [] })),
+      iconButton("close", "Forget where to cut (X)", () => marking.setEnds({ from: [], to: [] })),
     );
   }
 }

@@ -15,7 +15,7 @@ import { NOTHING, choiceOf, counted, edgesFor, graphTitle, spoken } from "./choi
 import * as chrome from "./chrome.js";
 import { element } from "./dom.js";
 import { Finder } from "./finder.js";
-import { keySheet } from "./key_sheet.js";
+import { HINT } from "./key_sheet.js";
 import { Keys } from "./keys.js";
 import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
@@ -312,7 +312,7 @@ class GraphView {
     this.foot = element("div", { class: "foot-line" }, this.selectionBar.element, this.path.element, legend, corner);
     this.host = element(
       "div",
-      { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model" },
+      { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model", "aria-description": HINT },
       this.canvas,
       head,
       this.reach.element,
@@ -359,13 +359,6 @@ class GraphView {
   /** Let boxes stand out without choosing them: {boxes: Set of ids, title, …} (see reach.js); null lets go. */
   highlight(found) {
     this.reach.show(found);
-  }
-
-  help() {
-    const { sheet } = this.parts;
-    sheet.hidden = !sheet.hidden;
-    if (sheet.hidden) return;
-    sheet.replaceChildren(keySheet(this));
   }
 
   #draw(size, camera) {
