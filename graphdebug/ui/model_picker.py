@@ -33,9 +33,7 @@ class Sample(msgspec.Struct, frozen=True):
 
 def model_picker() -> None:
     """Show all ways to open a model, and how far the one being opened is."""
-    dropped = drop_zone(key="drop-zone")
-    if dropped:
-        st.session_state[_OPENING] = dropped
+    drop_zone(key="drop-zone", on_dropped=_follow)
     opening()
     if st.get_option("server.address") in _LOOPBACK:
         _path_form()
@@ -69,6 +67,10 @@ def opening() -> None:
         st.rerun()
     follow(job.id)
     failure(job)
+
+
+def _follow(job_id: str) -> None:
+    st.session_state[_OPENING] = job_id
 
 
 def _begin(path: Path) -> None:

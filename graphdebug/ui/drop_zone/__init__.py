@@ -3,6 +3,7 @@
 Streamlit's own uploader keeps whole files in the server's memory; this one never does (see ``graphdebug.api.uploads``).
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -10,13 +11,21 @@ import streamlit as st
 _HERE = Path(__file__).parent
 
 
-def drop_zone(*, key: str) -> str | None:
-    """Show the drop zone; return the id of the job that opens what was just dropped, None when nothing was."""
+def drop_zone(*, key: str, on_dropped: Callable[[str], None]) -> None:
+    """Show the drop zone; ``on_dropped`` gets the id of the job that opens what was just dropped.
+
+    It is called before the page runs again: a run may be broken off before it comes here, and nothing must be lost.
+    """
+
+    def dropped() -> None:
+        found = st.session_state[key].get("dropped")
+        if found:
+            on_dropped(str(found["job"]))
+
     component = st.components.v2.component(
         "graphdebug.drop_zone",
         html=(_HERE / "drop_zone.html").read_text(),
         css=(_HERE / "drop_zone.css").read_text(),
         js=(_HERE / "drop_zone.js").read_text(),
     )
-    dropped = component(key=key, on_dropped_change=lambda: None).dropped
-    return str(dropped["job"]) if dropped else None
+    component(key=key, on_dropped_change=dropped)

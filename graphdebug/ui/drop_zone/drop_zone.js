@@ -9,9 +9,10 @@ export default function ({ parentElement, setTriggerValue }) {
     zone = new Zone(parentElement);
     zones.set(parentElement, zone);
   }
+  const files = zone.stay(parentElement.querySelector(".zone"));
   clearTimeout(zone.leaving);
   zone.announce = (job) => setTriggerValue("dropped", { job });
-  zone.take([...zone.input.files]);  // what was chosen before this script was there
+  zone.take(files);
   // Streamlit may clean up only to call again at once (a rerun, another theme): an upload goes on then.
   return () => (zone.leaving = setTimeout(() => zone.cancel(), 250));
 }
@@ -36,6 +37,13 @@ class Zone {
       this.root.classList.remove("over");
       this.take([...event.dataTransfer.files]);
     });
+  }
+
+  /** Take the place of `shown`, which Streamlit may have written anew; return what was chosen in it before this. */
+  stay(shown) {
+    const files = [...shown.querySelector("input").files];
+    if (shown !== this.root) shown.replaceWith(this.root);
+    return files;
   }
 
   async take(files) {
