@@ -24,6 +24,7 @@ def test_what_is_left_out_is_said(page: Page, server: str, tmp_path: Path) -> No
     page.locator("input[type=file]").set_input_files(str(path))
     button, link = (page.get_by_role(role, name="Show the graph") for role in ("button", "link"))
     button.or_(link).click(timeout=60_000)
+    page.get_by_role("button", name="Flat").click(timeout=60_000)  # it opens with its rows folded
     said = page.get_by_text("100,000 of 109,561 lines are drawn")
     expect(said).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Show what is drawn").click()
