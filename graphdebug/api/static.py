@@ -39,6 +39,11 @@ def module_path(name: str) -> str:
     return f"graphdebug/static/{_digest()}/{name}"
 
 
+def module_paths(folder: str) -> list[str]:
+    """Return where all modules below ``folder`` (``graph_view/js/``) are served."""
+    return [module_path(name) for name in _modules() if name.startswith(folder)]
+
+
 def _serve(request: Request) -> Response:
     path = _modules().get(request.path_params["name"])
     if path is None:

@@ -7,13 +7,14 @@ chosen and marked, which colours to lay over the boxes, and, back, what was chos
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from json import dumps
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
-from graphdebug.api.static import module_path
+from graphdebug.api.static import module_path, module_paths
 from graphdebug.ui import state
 from graphdebug.ui.marks import box_ids
 from graphdebug.ui.state import Choice
@@ -27,7 +28,13 @@ _SAID = "graphdebug.graph_view.said"
 # Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
 # then runs first, so the view is taken down only when its parent is really gone.
 _LOADER = """
-const view = import(new URL("MODULE", document.baseURI).href);
+for (const path of MODULES) {  // all at once: each would else be asked for when the one that imports it has come
+  const link = document.createElement("link");
+  link.rel = "modulepreload";
+  link.href = new URL(path, document.baseURI).href;
+  document.head.append(link);
+}
+const view = import(new URL("VIEW", document.baseURI).href);
 export default function ({ data, parentElement, setTriggerValue }) {
   view.then(({ mount }) => mount(parentElement, data, (choice) => setTriggerValue("choice", choice)));
   return () => setTimeout(() => {
@@ -129,7 +136,9 @@ def _component() -> Callable[..., Any]:
     renderer: Callable[..., Any] = st.components.v2.component(
         "graphdebug.graph_view",
         css=(_HERE / "graph_view.css").read_text(),
-        js=_LOADER.replace("MODULE", module_path("graph_view/js/view.js")),
+        js=_LOADER.replace("MODULES", dumps(module_paths("graph_view/js/"))).replace(
+            "VIEW", module_path("graph_view/js/view.js")
+        ),
     )
     return renderer
 
