@@ -64,12 +64,13 @@ def _describe(tensor: onnx.TensorProto, values: np.ndarray[Any, Any], at: Sequen
         bytes=payload_bytes(tensor),
         statistics=None if is_text else statistics(values),
         at=place,
-        window=None if is_text or not values.size else _window(values, place),
+        window=None if is_text or not values.size else window(values, place),
         first=first,
     )
 
 
-def _window(values: np.ndarray[Any, Any], place: tuple[int, ...]) -> tuple[tuple[float | None, ...], ...]:
+def window(values: np.ndarray[Any, Any], place: tuple[int, ...]) -> tuple[tuple[float | None, ...], ...]:
+    """Return the plane of the last two axes at ``place``, cut to 64 × 64; None for what is not finite."""
     plane = np.atleast_2d(values[place])[:WINDOW, :WINDOW]
     if np.iscomplexobj(plane):
         plane = np.abs(plane)

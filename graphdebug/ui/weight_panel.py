@@ -8,7 +8,7 @@ import onnx
 import streamlit as st
 
 from graphdebug.api.details import NotFoundError, Value, initializer
-from graphdebug.api.initializers import WINDOW, Initializer, describe_initializer
+from graphdebug.api.initializers import WINDOW, Initializer, describe_initializer, window
 from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.tensors import TensorError, payload_bytes, read_tensor
@@ -84,8 +84,9 @@ def _views(model: Model, tensor: onnx.TensorProto, numbers: TensorStatistics) ->
 
 
 def _window(model: Model, tensor: onnx.TensorProto) -> None:
-    found = describe_initializer(model, tensor, _slice(tuple(tensor.dims), tensor.name))
-    plane = np.array([[np.nan if each is None else each for each in row] for row in found.window or ()])
+    place = tuple(_slice(tuple(tensor.dims), tensor.name))
+    shown = window(read_tensor(model, tensor), place)
+    plane = np.array([[np.nan if each is None else each for each in row] for row in shown])
     if plane.size > 1:
         st.plotly_chart(heat_map(plane, height=260), key="weight-heat-map", config=_STILL)
     if any(length > WINDOW for length in tensor.dims[-2:]):

@@ -1,13 +1,10 @@
 """Numbers and categories by which nodes can be coloured: what the model itself says of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
-import onnx
-
 from graphdebug.model.document import Model
-from graphdebug.model.index import GraphIndex
 from graphdebug.model.macs import counts_macs, macs
 from graphdebug.model.records import Finding, Severity, ValueType
 from graphdebug.model.value_types import dtype_number, element_bits
@@ -38,7 +35,7 @@ def macs_of(model: Model, graph: str) -> NodeData:
     """Return multiply-accumulates of one run, symbolic dimensions counted as 1."""
     index, types = model.graphs[graph], model.types[graph]
     ones = {dim for kind in types.values() for dim in kind.shape or () if isinstance(dim, str)}
-    counted = ((position, macs(node, types, ones)) for position, node in _nodes(index) if counts_macs(node))
+    counted = ((position, macs(node, types, ones)) for position, node in enumerate(index.nodes) if counts_macs(node))
     values: dict[int, Value] = {position: count for position, count in counted if count is not None}
     return NodeData("Multiply-accumulates", values, "count", sums=True)
 
@@ -47,7 +44,7 @@ def parameters_of(model: Model, graph: str) -> NodeData:
     """Return the elements of the initializers that each node takes; those shared by nodes count for each."""
     index = model.graphs[graph]
     values: dict[int, Value] = {}
-    for position, node in _nodes(index):
+    for position, node in enumerate(index.nodes):
         taken = [index.initializers[name] for name in set(node.input) if name in index.initializers]
         if taken:
             values[position] = sum(prod(tensor.dims) for tensor in taken)
@@ -58,7 +55,7 @@ def memory_of(model: Model, graph: str) -> NodeData:
     """Return the bytes of what each node makes, symbolic dimensions counted as 1; unknown shapes are left out."""
     index, types = model.graphs[graph], model.types[graph]
     values: dict[int, Value] = {}
-    for position, node in _nodes(index):
+    for position, node in enumerate(index.nodes):
         sizes = [_bytes(types.get(name)) for name in node.output if name]
         if sizes and None not in sizes:
             values[position] = sum(size for size in sizes if size is not None)
@@ -68,7 +65,7 @@ def memory_of(model: Model, graph: str) -> NodeData:
 def dtype_of(model: Model, graph: str) -> NodeData:
     """Return the element type of each node's first output."""
     index, types = model.graphs[graph], model.types[graph]
-    made = ((position, types.get(next(iter(node.output), ""))) for position, node in _nodes(index))
+    made = ((position, types.get(next(iter(node.output), ""))) for position, node in enumerate(index.nodes))
     return NodeData("Element type", {position: kind.dtype for position, kind in made if kind and kind.dtype})
 
 
@@ -79,7 +76,7 @@ def quantised_of(model: Model, graph: str) -> NodeData:
     """Return which nodes compute with quantised numbers, which convert to and from them, and which do neither."""
     index, types = model.graphs[graph], model.types[graph]
     values: dict[int, Value] = {}
-    for position, node in _nodes(index):
+    for position, node in enumerate(index.nodes):
         kinds = [types.get(name) for name in (*node.input, *node.output) if name]
         small = any(kind.dtype.startswith(_SMALL) for kind in kinds if kind)
         if node.op_type.endswith("QuantizeLinear") or node.op_type == "DequantizeLinear":
@@ -111,10 +108,6 @@ SOURCES: Mapping[str, tuple[str, Callable[[Model, str], NodeData]]] = {
     "quantised": ("Quantisation", quantised_of),
 }
 """Name in a link → title and source, for all that needs nothing but the model."""
-
-
-def _nodes(index: GraphIndex) -> Iterator[tuple[int, onnx.NodeProto]]:
-    return enumerate(index.nodes)
 
 
 def _bytes(kind: ValueType | None) -> int | None:
