@@ -26,12 +26,9 @@ from graphdebug.model.external import ExternalDataError
 from graphdebug.model.records import Finding, ModelLocation
 from graphdebug.model.tensors import TensorError, read_tensor
 from graphdebug.runtime.store import StoreError, npy_blocks, storable
-from graphdebug.view.contents import contents
 from graphdebug.view.pack import pack
 from graphdebug.view.scene import default_expanded, reveal, scene
 
-ALL = "*"
-"""``expanded=*``: every group."""
 _KEPT_SCENES, _LAYOUTS_AT_ONCE = 48, 4
 _LONGEST_NAME = 80
 
@@ -64,12 +61,7 @@ def packed_scene(model: Model, findings: tuple[Finding, ...], wanted: SceneQuest
         NotFoundError: there is no such graph.
     """
     index_of(model, wanted.graph)
-    if wanted.expanded is None:
-        expanded = default_expanded(model, wanted.graph)
-    elif ALL in wanted.expanded:
-        expanded = frozenset(contents(model, wanted.graph).groups)
-    else:
-        expanded = frozenset(wanted.expanded)
+    expanded = default_expanded(model, wanted.graph) if wanted.expanded is None else frozenset(wanted.expanded)
     around = frozenset[str]()
     if wanted.reveal:
         around = reveal(model, wanted.graph, _box_of(model, wanted.graph, wanted.reveal))

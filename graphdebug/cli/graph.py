@@ -43,7 +43,8 @@ def graph(
 
     Nothing is run and weights stay unread. A model with faults is drawn, too.
     """
-    from graphdebug.report.drawing import ALL, DRAW_JOB, LIMITS, Drawn, DrawRequest
+    from graphdebug.report.drawing import DRAW_JOB, LIMITS, Drawn, DrawRequest
+    from graphdebug.view.scene import ALL
 
     kind = output.suffix.removeprefix(".").lower()
     if kind not in _FORMATS:

@@ -14,14 +14,12 @@ from graphdebug.report.png import png, size_of
 from graphdebug.runtime.events import Limits, Progress
 from graphdebug.view.contents import contents
 from graphdebug.view.dot import dot
-from graphdebug.view.scene import Scene, neighbourhood, scene
+from graphdebug.view.scene import ALL, Scene, neighbourhood, scene
 from graphdebug.view.svg import svg
 
 DRAW_JOB = "graphdebug.report.drawing:draw_job"
 LIMITS = Limits(memory=8 << 30, seconds=300, output=2 << 30)
 FORMATS = ("svg", "png", "dot", "json")
-ALL = "*"
-"""As the only group of ``expanded``: every group."""
 JSON_VERSION = 1
 
 
@@ -172,7 +170,7 @@ def _groups(model: Model, graph: str, wanted: Collection[str]) -> frozenset[str]
     """Return the ids of the groups to open, with those around them."""
     known = contents(model, graph)
     if ALL in wanted:
-        return frozenset(known.groups)
+        return frozenset([ALL])
     by_module = {_module(group): group for group in known.groups}
     opened: set[str] = set()
     for name in wanted:

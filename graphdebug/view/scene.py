@@ -20,6 +20,8 @@ from graphdebug.view.structure import is_part
 from graphdebug.view.visible import MOST_BOXES, Visible, gain, lines, visible
 
 DOWN, RIGHT = "down", "right"
+ALL = "*"
+"""Among the groups to open: every one."""
 SMALL_GRAPH = 60
 """A graph of fewer boxes opens with everything expanded."""
 FEW_BOXES, MANY_BOXES = 12, 80
@@ -113,6 +115,8 @@ def scene(
     """
     known = contents(model, graph)
     opened = default_expanded(model, graph) if expanded is None else expanded
+    if ALL in opened:
+        opened = frozenset(known.groups)
     for most in (MOST_BOXES, FEW_FRAMES, 0):
         try:
             shown = visible(known, opened, flat=flat, first=first, most_open=most)
