@@ -1,5 +1,7 @@
 """The form that starts a run: which tensors, fed with what, on which backend."""
 
+from uuid import uuid4
+
 import streamlit as st
 
 from graphdebug.runtime.requests import FeedSpec, RunRequest
@@ -21,8 +23,10 @@ _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
     "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",
 }
-_LIST = "run:picked"
-"""In the session: what the list of picked tensors shows, and its generation."""
+_LISTS = "run:lists"
+"""In the session: what the lists of picked tensors were last known to hold, by the widget's key, the newest last."""
+_LISTS_KEPT = 8
+"""The browser tells of replaced lists for a moment only."""
 _SHOWN = 12
 """Names of selected tensors that are written out."""
 _LISTED = 20_000
@@ -69,8 +73,7 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
     names, picked = tensor_names(entry), state.picked_tensors()
     if len(names) <= _LISTED and len(picked) <= _CHIPS:
         known = set(names)
-        generation = _generation(picked)
-        key = f"run:picked:{entry.id}:{generation}"
+        key = _list_key(entry.id, picked)
         st.multiselect(
             "Picked tensors",
             names,
@@ -78,7 +81,7 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
             key=key,
             placeholder="Type a name, or choose nodes and tensors in the graph",
             on_change=_take_from_list,
-            args=(key, generation),
+            args=(key,),
             label_visibility="collapsed",
         )
     else:
@@ -103,22 +106,30 @@ def _list_selected(names: tuple[str, ...]) -> None:
     st.markdown(f"{shown}{more}")
 
 
-def _generation(picked: tuple[str, ...]) -> int:
-    """Return a number that changes when tensors were picked elsewhere than in the list.
+def _list_key(model_id: str, picked: tuple[str, ...]) -> str:
+    """Return the key of the list of picked tensors: a new one when tensors were picked elsewhere than in it."""
+    lists: dict[str, tuple[str, ...]] = st.session_state.setdefault(_LISTS, {})
+    prefix, key = f"run:picked:{model_id}:", next(reversed(lists), "")
+    if not key.startswith(prefix) or lists[key] != picked:
+        key = prefix + uuid4().hex[:8]
+        lists[key] = picked
+        for old in list(lists)[:-_LISTS_KEPT]:
+            del lists[old]
+    return key
 
-    The list is a new widget then: an answer of the old one that is still under way cannot undo what was picked.
+
+def _take_from_list(key: str) -> None:
+    """Take over what was changed in a list, and nothing else.
+
+    The browser may still tell of a list that another has replaced: what was picked elsewhere meanwhile must stay.
     """
-    shown, generation = st.session_state.get(_LIST, ((), 0))
-    if shown != picked:
-        generation += 1
-        st.session_state[_LIST] = (picked, generation)
-    return int(generation)
-
-
-def _take_from_list(key: str, generation: int) -> None:
-    picked = tuple(st.session_state[key])
-    st.session_state[_LIST] = (picked, generation)
-    state.set_picked_tensors(picked)
+    lists = st.session_state[_LISTS]
+    if key not in lists:
+        return
+    before, answer = lists[key], tuple(st.session_state[key])
+    lists[key] = answer
+    state.unpick(*(name for name in before if name not in answer))
+    state.pick(*(name for name in answer if name not in before))
 
 
 def _feeds(entry: ModelEntry) -> FeedSpec:

@@ -50,7 +50,8 @@ def colored(data: NodeData, scale: str = "auto", limits: Sequence[float] = ()) -
     colors.append(NONE_COLOR if data.limits and not limits else _shade(len(steps), len(steps) + 1))
     at = {node: _step(value, bounds) for node, value in numbers.items()}
     used = sorted(set(at.values()))
-    legend = [(_range(bounds, step, data.unit), colors[step]) for step in used if step >= 0]
+    only = number_text(max(numbers.values(), default=0.0), data.unit)
+    legend = [(_range(bounds, step, data.unit) or only, colors[step]) for step in used if step >= 0]
     if -1 in used:
         legend.insert(0, (number_text(0.0, data.unit), NONE_COLOR))
     return Colored(
@@ -110,8 +111,9 @@ def _shade(step: int, steps: int) -> str:
 
 
 def _range(bounds: Sequence[float], step: int, unit: str) -> str:
+    """Return a step in words; nothing where there is but one, of equal numbers."""
     if not bounds:
-        return "some"
+        return ""
     if step == len(bounds):
         return f"more than {number_text(bounds[-1], unit)}"
     return f"up to {number_text(bounds[step], unit)}"

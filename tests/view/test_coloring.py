@@ -46,6 +46,10 @@ def test_wide_numbers_are_in_decades_and_zero_stands_apart() -> None:
     assert all(log10(limit) == pytest.approx(round(log10(limit))) for limit in step_limits([3e3, 4e5, 9e8], "auto"))
 
 
+def test_equal_numbers_are_named() -> None:
+    assert [label for label, _ in colored(NodeData("t", {0: 256, 1: 256, 2: 0}, "count")).legend] == ["0", "256"]
+
+
 def test_thresholds_that_are_asked_for_hold() -> None:
     made = colored(NodeData("t", {0: 5.0, 1: 10.0, 2: 10.5, 3: 1e9}), limits=(10, 100))
     assert made.colors[0] == made.colors[1] == SEQUENCE[0]

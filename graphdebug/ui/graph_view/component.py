@@ -24,6 +24,7 @@ _HERE = Path(__file__).parent
 _SEEN = "graphdebug.graph_view.seen"
 _SEEN_MARKS = "graphdebug.graph_view.seen_marks"
 _SAID = "graphdebug.graph_view.said"
+_HEARD = "graphdebug.graph_view.heard"
 
 # Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
 # then runs first, so the view is taken down only when its parent is really gone.
@@ -36,7 +37,7 @@ for (const path of MODULES) {  // all at once: each would else be asked for when
 }
 const view = import(new URL("VIEW", document.baseURI).href);
 export default function ({ data, parentElement, setTriggerValue }) {
-  view.then(({ mount }) => mount(parentElement, data, (choice) => setTriggerValue("choice", choice)));
+  view.then(({ mount }) => mount(parentElement, data, (told) => setTriggerValue("choice", told)));
   return () => setTimeout(() => {
     if (!(parentElement.host ?? parentElement).isConnected) view.then(({ unmount }) => unmount(parentElement));
   });
@@ -98,15 +99,19 @@ def graph_view(
         actions: what can be done here with what is selected.
     """
 
+    run = {action.name: action.run for action in actions}
+
     def chosen() -> None:
-        made = st.session_state[key].get("choice")
-        if made:
-            _take(model_id, made)
+        for told in st.session_state[key].get("choice") or ():
+            if told["model"] != model_id or told["number"] <= st.session_state.get(_HEARD, 0):
+                continue  # the view repeats itself for a while: it cannot know what was heard
+            st.session_state[_HEARD] = told["number"]
+            _take(model_id, told)
             if on_choice is not None:
                 on_choice()
-            for action in actions:
-                if action.name == made.get("act"):
-                    st.session_state[_SAID] = action.run(box_ids(made["ids"]))
+            for asked in told["asked"]:
+                if action := run.get(asked["act"]):
+                    st.session_state[_SAID] = action(box_ids(asked["ids"]))
 
     _component()(
         key=key,

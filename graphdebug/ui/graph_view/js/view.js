@@ -37,8 +37,8 @@ import { functionOf, wayInto, wayTo } from "./way.js";
  * @param {ShadowRoot|HTMLElement} root
  * @param {Object} data {model, graph, select: {seq, graph, id}, marks (see selection.js), actions: [{name, label, help, key,
  *   main}], overlay: {title, legend, colors, texts, marks}, height}
- * @param {(choice: {graph: string, id: string, kind: string}) => void} emit also {marks} when those changed, and {act, ids}:
- *   do one of the `actions`
+ * @param {(told: Object[]) => void} emit what was told lately, the newest last: {number, model, graph, id, kind, marks, asked:
+ *   [{act, ids}]}; `number` rises, `marks` are there when they changed, `asked` are `actions` to do
  */
 export function mount(root, data, emit) {
   const host = root.querySelector(".graph-view");
@@ -117,6 +117,7 @@ class GraphView {
       direction: known.direction ?? first.direction ?? "down",
     };
     remember({ graph }, this.data.model);
+    this.wish = null;
     return this.#load({ camera: known.camera, choose: id ?? "", tell });
   }
 
@@ -139,9 +140,14 @@ class GraphView {
 
   /** Expand or collapse a group; what one looked at stays where it is. */
   toggle(id) {
-    const expanded = new Set(this.scene.meta.expanded);
+    const expanded = new Set(this.wish?.expanded ?? this.scene.meta.expanded);
     if (!expanded.delete(id)) expanded.add(id);
     return this.#load({ expanded: [...expanded], anchor: id });
+  }
+
+  /** How the graph is shown, or is about to be: {expanded, flat, direction}. */
+  get wanted() {
+    return { ...this.modes, ...this.wish };
   }
 
   setModes(changes) {
@@ -151,13 +157,14 @@ class GraphView {
 
   /**
    * Fetch and show a scene.
-   * @param {Object} wish changed modes, and: `reveal` an id that must be visible, `choose` an id to choose, `anchor` a box
+   * @param {Object} change changed modes, and: `reveal` an id that must be visible, `choose` an id to choose, `anchor` a box
    *   that keeps its place, `look` bring the choice into view, `camera` where to look, `tell` tell Python
    */
-  async #load(wish) {
+  async #load(change) {
     this.pending?.abort();
     const pending = (this.pending = new AbortController());
-    const { expanded = this.modes.expanded, flat = this.modes.flat, direction = this.modes.direction } = wish;
+    const wish = (this.wish = { ...this.wish, ...change }); // what was asked for and is not shown yet still holds
+    const { expanded, flat, direction } = this.wanted;
     const known = wish.choose && !this.scene ? wish.choose : "";
     this.host.dataset.state = "loading";
     this.parts.progress.hidden = false;
@@ -166,10 +173,12 @@ class GraphView {
       const question = { graph: this.graph, expanded, flat, direction, reveal: wish.reveal ?? known };
       const scene = await this.source.scene(question, pending.signal);
       if (pending.signal.aborted) return;
+      this.wish = null;
       this.modes = { expanded: expanded || wish.reveal ? [...scene.meta.expanded] : null, flat, direction };
       this.#show(scene, wish);
     } catch (problem) {
       if (problem.name === "AbortError") return;
+      this.wish = null;
       this.parts.progress.hidden = true;
       this.host.dataset.state = "error";
       const retry = { label: "Try again", run: () => this.#load(wish) };
@@ -309,7 +318,8 @@ class GraphView {
     const { trail, legend, status, ...others } = this.parts;
     const head = element("div", { class: "head-line" }, trail, this.bar.element);
     const corner = element("div", { class: "corner" }, this.map.element, status);
-    this.foot = element("div", { class: "foot-line" }, this.selectionBar.element, this.path.element, legend, corner);
+    const notes = element("div", { class: "notes" }, this.selectionBar.element, this.path.element, legend);
+    this.foot = element("div", { class: "foot-line" }, notes, corner);
     this.host = element(
       "div",
       { class: "graph-view", tabindex: "0", role: "application", "aria-label": "Graph of the model", "aria-description": HINT },
@@ -344,7 +354,7 @@ class GraphView {
 
   /** Downwards, or to the right. */
   turn() {
-    const direction = this.modes.direction === "down" ? "right" : "down";
+    const direction = this.wanted.direction === "down" ? "right" : "down";
     remember({ modes: { direction } }, this.data.model);
     this.setModes({ direction });
   }

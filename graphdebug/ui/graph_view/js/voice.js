@@ -2,13 +2,15 @@
 import { element } from "./dom.js";
 
 const EMIT_PAUSE = 60;
+const REPEATED_FOR = 3000; // ms: of emissions that come faster than the server looks at them, only the last arrives
 const NOTE = 2200;
 
 export class Voice {
   /** @param view the GraphView */
   constructor(view) {
     this.view = view;
-    this.asked = null;
+    this.asked = []; // actions that are about to be told
+    this.told = []; // what was told lately, the newest last
     this.spoken = element("div", { class: "voice", "aria-live": "polite" });
     this.shown = element("div", { class: "said", "aria-hidden": "true", hidden: true });
     this.elements = [this.spoken, this.shown];
@@ -21,8 +23,12 @@ export class Voice {
     const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
     this.emitted = performance.now();
     this.emitting = setTimeout(() => {
-      view.emit({ graph: view.graph, ...view.choice, ...view.marking.news(), ...this.asked });
-      this.asked = null;
+      const now = Date.now();
+      const number = Math.max(now, (this.told.at(-1)?.number ?? 0) + 1);
+      this.told = this.told.filter((each) => each.number > now - REPEATED_FOR);
+      this.told.push({ number, model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
+      this.asked = [];
+      view.emit(this.told);
     }, pause);
   }
 
@@ -34,7 +40,7 @@ export class Voice {
 
   /** Let Python do one of them with the boxes of these ids. */
   act(name, ids) {
-    this.asked = { act: name, ids };
+    this.asked.push({ act: name, ids });
     this.tell();
   }
 

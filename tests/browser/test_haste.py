@@ -1,0 +1,87 @@
+"""Somebody faster than the line: what is done before the server has answered is not lost."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.test_graph import VIEW, ask, click, expect_selected, show
+from tests.browser.test_story import go
+
+pytestmark = pytest.mark.browser
+
+
+class Line:
+    """The connection between page and server, whose messages can be held back."""
+
+    def __init__(self, page: Page) -> None:
+        self._held: dict[bool, list[tuple[WebSocketRoute, str | bytes]]] = {}
+        page.route_web_socket(re.compile("_stcore/stream"), self._join)
+
+    def _join(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+        page.on_message(lambda message: self._pass(server, message, upwards=True))
+        server.on_message(lambda message: self._pass(page, message, upwards=False))
+
+    def _pass(self, to: WebSocketRoute, message: str | bytes, *, upwards: bool) -> None:
+        if upwards in self._held:
+            self._held[upwards].append((to, message))
+        else:
+            to.send(message)
+
+    @contextmanager
+    def held(self, *, upwards: bool) -> Iterator[None]:
+        """Hold what goes to the server, or what comes from it; let it through all at once."""
+        self._held[upwards] = []
+        yield
+        for to, message in self._held.pop(upwards):
+            to.send(message)
+
+
+def picked(page: Page) -> list[str]:
+    """Return the tensors in the list, once there are two."""
+    tags = page.get_by_role("group", name="Selected values").locator("[data-tag]")
+    expect(tags).to_have_count(2)
+    return sorted(tags.all_inner_texts())
+
+
+@pytest.mark.parametrize("upwards", [False, True])
+def test_what_is_picked_one_after_the_other_stays(page: Page, server: str, samples: Path, upwards: bool) -> None:
+    line = Line(page)
+    show(page, server, samples / "conv_bn_leakyrelu.onnx")
+    click(page, "n:0")
+    go(page, "Tensors")
+    expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+    page.wait_for_timeout(500)
+    with line.held(upwards=upwards):
+        page.get_by_role("button", name="stem/conv/out").click()
+        page.wait_for_timeout(1000)  # the server has drawn the page anew, and the browser does not know yet
+        page.get_by_role("button", name="Pick outputs").click()
+        page.wait_for_timeout(500)
+    assert picked(page) == ["/stem/conv/out", "y"]
+
+
+def test_what_is_done_in_the_graph_one_after_the_other_stays(page: Page, server: str, samples: Path) -> None:
+    line = Line(page)
+    show(page, server, samples / "conv_bn_leakyrelu.onnx")
+    page.wait_for_timeout(500)
+    with line.held(upwards=True):
+        for box in ("n:0", "n:1"):
+            click(page, box)
+            expect_selected(page, box)
+            page.keyboard.press("t")
+            page.wait_for_timeout(300)
+    go(page, "Tensors")
+    assert len(picked(page)) == 2
+
+
+def test_modes_add_up(page: Page, server: str, samples: Path) -> None:
+    show(page, server, samples / "conv_bn_leakyrelu.onnx")
+    page.locator(VIEW).focus()
+    for key in "rg":
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute("aria-pressed", "true")
+    assert ask(page, "[view.modes.direction, view.modes.flat]") == ["right", True]
