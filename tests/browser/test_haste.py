@@ -84,4 +84,4 @@ def test_modes_add_up(page: Page, server: str, samples: Path) -> None:
     for key in "rg":
         page.keyboard.press(key)
     expect(page.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute("aria-pressed", "true")
-    assert ask(page, "[view.modes.direction, view.modes.flat]") == ["right", True]
+    assert ask(page, "[view.loader.modes.direction, view.loader.modes.flat]") == ["right", True]

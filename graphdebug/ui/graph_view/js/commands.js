@@ -71,7 +71,7 @@ export const COMMANDS = [
   { group: "Look", keys: ["e"], show: "e", label: "expand all groups", run: (view) => view.expandAll() },
   { group: "Look", keys: ["w"], show: "w", label: "collapse all groups", run: (view) => view.collapseAll() },
   ...FOLDING,
-  { group: "Look", keys: ["g"], show: "g", label: "with or without groups", run: (view) => view.setModes({ flat: !view.wanted.flat }) },
+  { group: "Look", keys: ["g"], show: "g", label: "with or without groups", run: (view) => view.setModes({ flat: !view.loader.wanted.flat }) },
   { group: "Look", keys: ["r"], show: "r", label: "turn: downwards or to the right", run: (view) => view.turn() },
   { group: "Look", keys: ["s"], show: "s", label: "save a picture, DOT or JSON", run: openPictures },
   { group: "Look", keys: ["?"], show: "?", label: "this sheet", run: toggleSheet },

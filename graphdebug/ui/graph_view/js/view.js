@@ -17,6 +17,7 @@ import { element } from "./dom.js";
 import { Finder } from "./finder.js";
 import { HINT } from "./key_sheet.js";
 import { Keys } from "./keys.js";
+import { Loader } from "./loader.js";
 import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
@@ -55,7 +56,7 @@ class GraphView {
   constructor(root) {
     this.scene = null;
     this.choice = NOTHING;
-    this.modes = { expanded: null, flat: false, direction: "down" };
+    this.loader = new Loader(this);
     this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, moving: false, transition: null };
     this.#build(root);
   }
@@ -111,14 +112,10 @@ class GraphView {
     this.graph = graph;
     const known = recall(this.data.model, graph);
     const first = recall(this.data.model).modes ?? {};
-    this.modes = {
-      expanded: known.expanded ?? null,
-      flat: known.flat ?? false,
-      direction: known.direction ?? first.direction ?? "down",
-    };
     remember({ graph }, this.data.model);
-    this.wish = null;
-    return this.#load({ camera: known.camera, choose: id ?? "", tell });
+    const { expanded = null, flat = false, direction = first.direction ?? "down" } = known;
+    this.loader.begin({ expanded, flat, direction });
+    return this.loader.load({ camera: known.camera, choose: id ?? "", tell });
   }
 
   /** Open another graph: nested, a function's body, or the way back. */
@@ -135,58 +132,23 @@ class GraphView {
   async reveal(graph, id, tell = true) {
     if (graph !== this.graph) await this.#enter(graph, id, tell);
     else if (!id || (this.scene && this.scene.anchorOf(id) >= 0)) this.choose(choiceOf(id), { look: true, tell });
-    else await this.#load({ reveal: id, choose: id, look: true, tell });
+    else await this.loader.load({ reveal: id, choose: id, look: true, tell });
   }
 
   /** Expand or collapse a group; what one looked at stays where it is. */
   toggle(id) {
-    const expanded = new Set(this.wish?.expanded ?? this.scene.meta.expanded);
+    const expanded = new Set(this.loader.wish.expanded ?? this.scene.meta.expanded);
     if (!expanded.delete(id)) expanded.add(id);
-    return this.#load({ expanded: [...expanded], anchor: id });
-  }
-
-  /** How the graph is shown, or is about to be: {expanded, flat, direction}. */
-  get wanted() {
-    return { ...this.modes, ...this.wish };
+    return this.loader.load({ expanded: [...expanded], anchor: id });
   }
 
   setModes(changes) {
     const anchor = this.look.box >= 0 && changes.direction === undefined ? this.choice.id : "";
-    return this.#load({ anchor, ...changes });
+    return this.loader.load({ anchor, ...changes });
   }
 
-  /**
-   * Fetch and show a scene.
-   * @param {Object} change changed modes, and: `reveal` an id that must be visible, `choose` an id to choose, `anchor` a box
-   *   that keeps its place, `look` bring the choice into view, `camera` where to look, `tell` tell Python
-   */
-  async #load(change) {
-    this.pending?.abort();
-    const pending = (this.pending = new AbortController());
-    const wish = (this.wish = { ...this.wish, ...change }); // what was asked for and is not shown yet still holds
-    const { expanded, flat, direction } = this.wanted;
-    const known = wish.choose && !this.scene ? wish.choose : "";
-    this.host.dataset.state = "loading";
-    this.parts.progress.hidden = false;
-    if (!this.scene) chrome.notice(this.parts.notice, "loading", "Laying out the graph…");
-    try {
-      const question = { graph: this.graph, expanded, flat, direction, reveal: wish.reveal ?? known };
-      const scene = await this.source.scene(question, pending.signal);
-      if (pending.signal.aborted) return;
-      this.wish = null;
-      this.modes = { expanded: expanded || wish.reveal ? [...scene.meta.expanded] : null, flat, direction };
-      this.#show(scene, wish);
-    } catch (problem) {
-      if (problem.name === "AbortError") return;
-      this.wish = null;
-      this.parts.progress.hidden = true;
-      this.host.dataset.state = "error";
-      const retry = { label: "Try again", run: () => this.#load(wish) };
-      chrome.notice(this.parts.notice, "error", problem.message, retry);
-    }
-  }
-
-  #show(scene, wish) {
+  /** Show a scene that was asked for (see Loader). */
+  show(scene, wish) {
     const { scene: old } = this;
     const sameGraph = old && old.meta.graph === scene.meta.graph && old.meta.model === scene.meta.model;
     const way = old && wayInto(scene.meta.graph, old.meta, this.#way(old.meta));
@@ -354,7 +316,7 @@ class GraphView {
 
   /** Downwards, or to the right. */
   turn() {
-    const direction = this.wanted.direction === "down" ? "right" : "down";
+    const direction = this.loader.wanted.direction === "down" ? "right" : "down";
     remember({ modes: { direction } }, this.data.model);
     this.setModes({ direction });
   }
@@ -387,7 +349,7 @@ class GraphView {
 
   #save() {
     if (!this.scene) return;
-    const { expanded, flat, direction } = this.modes;
+    const { expanded, flat, direction } = this.loader.modes;
     remember({ camera: this.stage.camera, expanded, flat, direction }, this.data.model, this.graph);
   }
 
@@ -402,7 +364,7 @@ class GraphView {
   }
 
   destroy() {
-    this.pending?.abort();
+    this.loader.stop();
     this.voice.stop();
     this.stage.stop();
     this.keys.stop();
