@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import pandas as pd
 import streamlit as st
 
 from graphdebug.api.details import NodeDetails, NodeLink, NotFoundError, Value, ValueDetails, find_value
@@ -68,20 +67,19 @@ def _node(entry: ModelEntry, model: Model, node: NodeDetails) -> None:
     _values("Outputs", node.outputs, "out")
     if node.attributes:
         st.markdown("**Attributes**")
-        table = pd.DataFrame(
-            {
-                "name": [each.name for each in node.attributes],
-                "value": [each.text + ("  (default)" if each.is_default else "") for each in node.attributes],
-                "type": [each.type for each in node.attributes],
-            }
-        )
-        st.dataframe(table, hide_index=True, height="content" if len(table) < 12 else 420)
+        table = {
+            "name": [each.name for each in node.attributes],
+            "value": [each.text + ("  (default)" if each.is_default else "") for each in node.attributes],
+            "type": [each.type for each in node.attributes],
+        }
+        st.dataframe(table, hide_index=True, height="content" if len(node.attributes) < 12 else 420)
     weight_panel(model, entry.id, [value for value in node.inputs if value.role == "initializer"])
     if node.documentation is not None:
         _documentation(node.documentation)
     if node.metadata:
         with st.expander("Metadata", icon=":material/sell:"):
-            st.dataframe(pd.DataFrame(node.metadata, columns=["key", "value"]), hide_index=True)
+            keys, values = zip(*node.metadata, strict=True)
+            st.dataframe({"key": keys, "value": values}, hide_index=True)
 
 
 def _value(entry: ModelEntry, model: Model, found: ValueDetails) -> None:
@@ -132,8 +130,8 @@ def _around(group: GroupDetails) -> None:
     _values("Comes in", group.inputs, "in")
     _values("Goes out", group.outputs, "out")
     st.markdown("**Operators**")
-    table = pd.DataFrame(group.ops, columns=["op", "nodes"])
-    st.dataframe(table, hide_index=True, height="content" if len(table) < 10 else 350)
+    table = {"op": [op for op, _ in group.ops], "nodes": [nodes for _, nodes in group.ops]}
+    st.dataframe(table, hide_index=True, height="content" if len(group.ops) < 10 else 350)
 
 
 def _title(title: str, aside: str, name: str) -> None:

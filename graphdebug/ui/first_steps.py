@@ -1,11 +1,11 @@
 """What stands beside the graph before anything is chosen: the model's ends, what is wrong with it, what to do next."""
 
-import pandas as pd
 import streamlit as st
 
 from graphdebug.model.records import Finding, Severity, ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
+from graphdebug.ui.graph_view.component import is_drawn
 from graphdebug.ui.navigation import page
 from graphdebug.ui.words import breakable, plain, plural
 from graphdebug.view.labels import type_label
@@ -67,10 +67,10 @@ def _ends(title: str, values: tuple[ValueInfo, ...]) -> None:
 
 
 def _operators(ops: tuple[tuple[str, int], ...]) -> None:
-    """List the operators. A table here also means that the browser has what tables need before the first click."""
-    if ops:
-        table = pd.DataFrame(ops, columns=["operator", "nodes"])
-        st.dataframe(table, hide_index=True, height="content" if len(table) <= _OPS_AT_ONCE else 38 + 35 * _OPS_AT_ONCE)
+    """List the operators: after the graph, so that the browser loads what tables need before the first click."""
+    if ops and is_drawn():
+        table = {"operator": [op for op, _ in ops], "nodes": [nodes for _, nodes in ops]}
+        st.dataframe(table, hide_index=True, height="content" if len(ops) <= _OPS_AT_ONCE else 38 + 35 * _OPS_AT_ONCE)
 
 
 def _findings(findings: list[Finding]) -> None:

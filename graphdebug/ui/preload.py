@@ -1,24 +1,34 @@
-"""What the first visitor would otherwise wait for, done while the browser still loads the page's frame."""
+"""What the first visitor would otherwise wait for."""
 
 import gc
 import importlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from threading import Thread
+from threading import Timer
 
 import streamlit as st
 
 from graphdebug.runtime.process import warm_up
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.store import open_workspace
 
-_HEAVY = ("pandas", "graphdebug.ui.graph_view", "graphdebug.ui.choice_panel", "graphdebug.ui.overview")
+_HEAVY = ("graphdebug.ui.graph_view", "graphdebug.ui.choice_panel", "graphdebug.ui.overview")
+_SPARE_AFTER = 3.0
+"""Seconds: the browser that opens the first page needs every core, and nobody starts a job sooner."""
 
 
 @asynccontextmanager
 async def preloading(_: st.App) -> AsyncIterator[None]:
-    """As the server starts: have a worker stand by and the pages' libraries imported, in the background."""
+    """Before the server answers: import what pages need and open the workspace. A worker stands by a little later."""
     _send_at_once()
-    Thread(target=_get_ready, name="preload", daemon=True).start()
+    with suppress(WorkspaceError):  # the page says what is wrong with it
+        open_workspace()
+    for name in _HEAVY:
+        importlib.import_module(name)
+    later = Timer(_SPARE_AFTER, warm_up)
+    later.daemon = True
+    later.start()
     yield
 
 
@@ -33,9 +43,3 @@ def _send_at_once() -> None:
             with suppress(OSError):
                 if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-def _get_ready() -> None:
-    warm_up()
-    for name in _HEAVY:
-        importlib.import_module(name)

@@ -85,3 +85,14 @@ def test_modes_add_up(page: Page, server: str, samples: Path) -> None:
         page.keyboard.press(key)
     expect(page.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute("aria-pressed", "true")
     assert ask(page, "[view.loader.modes.direction, view.loader.modes.flat]") == ["right", True]
+
+
+def test_what_is_heavy_comes_after_the_graph(page: Page, server: str, samples: Path) -> None:
+    show(page, server, samples / "conv_bn_leakyrelu.onnx")
+    opened = page.url
+    page.goto("about:blank")
+    page.goto(opened)
+    expect(page.get_by_test_id("stDataFrame")).to_be_visible()
+    scripts = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
+    scene, table = (next(i for i, name in enumerate(scripts) if part in name) for part in ("/scene?", "/DataFrame"))
+    assert scene < table

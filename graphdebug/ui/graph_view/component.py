@@ -25,6 +25,7 @@ _SEEN = "graphdebug.graph_view.seen"
 _SEEN_MARKS = "graphdebug.graph_view.seen_marks"
 _SAID = "graphdebug.graph_view.said"
 _HEARD = "graphdebug.graph_view.heard"
+_DRAWN = "graphdebug.graph_view.drawn"
 
 # Streamlit calls the default export again with the same parent whenever the data or the theme changes; its clean-up
 # then runs first, so the view is taken down only when its parent is really gone.
@@ -37,7 +38,8 @@ for (const path of MODULES) {  // all at once: each would else be asked for when
 }
 const view = import(new URL("VIEW", document.baseURI).href);
 export default function ({ data, parentElement, setTriggerValue }) {
-  view.then(({ mount }) => mount(parentElement, data, (told) => setTriggerValue("choice", told)));
+  const say = { told: (told) => setTriggerValue("choice", told), drawn: () => setTriggerValue("drawn", true) };
+  view.then(({ mount }) => mount(parentElement, data, say));
   return () => setTimeout(() => {
     if (!(parentElement.host ?? parentElement).isConnected) view.then(({ unmount }) => unmount(parentElement));
   });
@@ -122,17 +124,28 @@ def graph_view(
             "lit": standing_out(model_id),
             "overlay": _overlay(overlay),
             "height": height,
+            "awaited": not is_drawn(),
             "actions": [
                 {"name": each.name, "label": each.label, "help": each.help, "key": each.key, "main": each.main_only}
                 for each in actions
             ],
         },
         on_choice_change=chosen,
+        on_drawn_change=_drawn,
         height="content",
     )
     if said := st.session_state.pop(_SAID, None):
         st.toast(said)
     return state.choice()
+
+
+def is_drawn() -> bool:
+    """Say whether this session's browser has drawn a graph. What it must load much code for should wait until then."""
+    return _DRAWN in st.session_state
+
+
+def _drawn() -> None:
+    st.session_state[_DRAWN] = True
 
 
 @cache

@@ -38,13 +38,14 @@ import { functionOf, wayInto, wayTo } from "./way.js";
  * @param {ShadowRoot|HTMLElement} root
  * @param {Object} data {model, graph, select: {seq, graph, id}, marks (see selection.js), actions: [{name, label, help, key,
  *   main}], overlay: {title, legend, colors, texts, marks}, height}
- * @param {(told: Object[]) => void} emit what was told lately, the newest last: {number, model, graph, id, kind, marks, asked:
- *   [{act, ids}]}; `number` rises, `marks` are there when they changed, `asked` are `actions` to do
+ * @param {Object} say {told, drawn}: `told` gets what was told lately, the newest last: {number, model, graph, id, kind, marks,
+ *   asked: [{act, ids}]}; `number` rises, `marks` are there when they changed, `asked` are `actions` to do. `drawn` is called
+ *   once there is a graph, if `data.awaited`
  */
-export function mount(root, data, emit) {
+export function mount(root, data, say) {
   const host = root.querySelector(".graph-view");
-  if (host?.graphView) host.graphView.update(data, emit);
-  else new GraphView(root).update(data, emit);
+  if (host?.graphView) host.graphView.update(data, say);
+  else new GraphView(root).update(data, say);
 }
 
 /** Take the view off the page. */
@@ -63,8 +64,8 @@ class GraphView {
 
   // -- What Python says ------------------------------------------------------------------------------------------
 
-  update(data, emit) {
-    this.emit = emit;
+  update(data, say) {
+    this.say = say;
     const old = this.data;
     this.data = data;
     this.host.style.height = data.height ? `${data.height}px` : "";
@@ -193,6 +194,7 @@ class GraphView {
     this.reach.dress();
     this.marking.dress();
     host.dataset.state = "ready";
+    if (this.data.awaited) this.say.drawn();
     host.dataset.boxes = scene.boxes;
   }
 

@@ -28,7 +28,7 @@ export class Voice {
       this.told = this.told.filter((each) => each.number > now - REPEATED_FOR);
       this.told.push({ number, model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
       this.asked = [];
-      view.emit(this.told);
+      view.say.told(this.told);
     }, pause);
   }
 
