@@ -93,3 +93,17 @@ def test_boxes_arrive_also_when_one_moves_or_opens_more_meanwhile(page: Page, se
     ask(page, "view.toggle('s:net/layers.0').then(() => view.toggle('s:net/layers.0'))")
     page.wait_for_function(MOTIONLESS, arg=page.locator(VIEW).element_handle())
     expect(page.locator(VIEW)).to_have_attribute("data-state", "ready")
+
+
+def test_opening_a_group_does_not_run_the_page(page: Page, server: str, repeated: Path) -> None:
+    sent: list[str | bytes] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    show(page, server, repeated)
+    click(page, "n:6")
+    expect_selected(page, "n:6")
+    page.wait_for_timeout(1000)
+    assert sent, "a choice does"
+    sent.clear()
+    ask(page, "view.toggle('s:net/layers.0')")
+    page.wait_for_timeout(500)  # the page runs while the server lays the scene out: both are slower for it
+    assert not sent

@@ -160,7 +160,7 @@ class GraphView {
     this.pointer.forget();
     if (!sameGraph) this.marking.enter(wish.tell);
     const target = wish.choose === undefined ? this.choice : choiceOf(wish.choose);
-    this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: wish.tell && wish.choose !== undefined });
+    this.choose(target, { look: wish.look || (wish.choose && !wish.camera), tell: Boolean(wish.tell) && wish.choose !== undefined });
     this.#dress();
     this.#keepClear();
     this.#save();
