@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,15 +23,18 @@ from graphdebug.jobs.summaries import summarise
 from graphdebug.model.records import ModelRecord, OpenRequest
 from graphdebug.runtime.events import Failure, Limits, WorkerError
 from graphdebug.runtime.process import Worker, start
+from graphdebug.runtime.requests import OptimizeRequest, OptimizeResult
 from graphdebug.workspace import intake
 from graphdebug.workspace.disk import WorkspaceError, empty, remove
-from graphdebug.workspace.entries import JobEntry, JobState
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 from graphdebug.workspace.store import Workspace
 
 T = TypeVar("T")
 
 _OPEN = "graphdebug.model.opening:open_job"
+_OPTIMIZE = "graphdebug.runtime.optimize:optimize_job"
 _OPEN_LIMITS = Limits(memory=8_000_000_000, seconds=900, output=4_000_000_000)
+_LONGEST_STEM = 50
 _UPDATE_EVERY = 0.25
 _LOOK_EVERY = 0.5
 """Seconds between looks whether another server asks for a job to be cancelled."""
@@ -166,6 +170,27 @@ def open_path(workspace: Workspace, path: Path) -> str:
     model_id = intake.fingerprint(path)
     job = workspace.add_job("open", _OPEN, OpenRequest(str(path)), title=path.name)
     return _begin(workspace, job, lambda task: _register(task, model_id, path, None))
+
+
+def open_optimized(workspace: Workspace, entry: ModelEntry, level: str) -> str:
+    """Let ONNX Runtime optimise a model and take in what it would run as a model of its own. Returns the job's id.
+
+    ``level`` is one of its levels: ``basic``, ``extended``, ``all``.
+    """
+    name = f"{Path(entry.name).stem[:_LONGEST_STEM]} optimised ({level}).onnx"
+    request = OptimizeRequest(entry.location, level, name)
+    job = workspace.add_job("open", _OPTIMIZE, request, title=name)
+
+    def work(task: Task) -> dict[str, Any]:
+        made = Path(task.run(_OPTIMIZE, request, Limits(), OptimizeResult).path)
+        return _register(task, optimized_id(entry.id, level), made, made.parent)
+
+    return _begin(workspace, job, work)
+
+
+def optimized_id(model_id: str, level: str) -> str:
+    """Return the id that ``open_optimized`` gives to the optimised model of ``model_id``."""
+    return sha256(f"{model_id}\0optimised\0{level}".encode()).hexdigest()[:16]
 
 
 def _register(task: Task, model_id: str, path: Path, files: Path | None) -> dict[str, Any]:

@@ -149,12 +149,7 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
     temporary = tempfile.TemporaryDirectory(prefix="optimized-", ignore_cleanup_errors=True)
     folder = Path(temporary.name)
     try:
-        options = wanted.session_options(wanted.level)
-        options.optimized_model_filepath = str(folder / _OPTIMIZED)
-        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
-        minimum = "session.optimized_model_external_initializers_min_size_in_bytes"
-        options.add_session_config_entry(minimum, str(_KEPT_INLINE))
-        _create(_serialize(named(model)), wanted, options, model.path.parent)
+        save_optimized(model, wanted, folder / _OPTIMIZED)
         optimized = onnx.load(folder / _OPTIMIZED, load_external_data=False)
         computed = {name for node in optimized.graph.node for name in node.output}
         constants = {tensor.name for tensor in optimized.graph.initializer}
@@ -173,6 +168,20 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
     except BaseException:
         temporary.cleanup()
         raise
+
+
+def save_optimized(model: Model, wanted: Configuration, path: Path) -> None:
+    """Let ONNX Runtime optimise ``model`` and write what it would run to ``path``, larger weights beside it.
+
+    Raises:
+        BackendError: ONNX Runtime refuses the model.
+    """
+    options = wanted.session_options(wanted.level)
+    options.optimized_model_filepath = str(path)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
+    minimum = "session.optimized_model_external_initializers_min_size_in_bytes"
+    options.add_session_config_entry(minimum, str(_KEPT_INLINE))
+    _create(_serialize(named(model)), wanted, options, model.path.parent)
 
 
 def _create(

@@ -106,3 +106,19 @@ class RunResult:
     first_nonfinite: str | None
     environment: dict[str, str]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeRequest:
+    """Optimise a model at a level of ONNX Runtime (``basic``, ``extended``, ``all``) into a file called ``name``."""
+
+    model: ModelLocation
+    level: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizeResult:
+    """The optimised model's file; its larger weights lie beside it."""
+
+    path: str

@@ -14,6 +14,7 @@ import pytest
 
 from graphdebug.jobs import service
 from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
+from graphdebug.model.document import open_model
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.events import Limits
 from graphdebug.runtime.requests import RunRequest
@@ -256,3 +257,27 @@ def test_a_full_disk_while_registering_a_model_is_a_failed_job(
     assert job.state == JobState.FAILED
     assert job.failure is not None and "disk is full" in job.failure.message
     assert list(job.folder.glob("*")) == []
+
+
+def test_what_onnx_runtime_would_run_becomes_a_model_of_its_own(workspace: Workspace, samples: Path) -> None:
+    job = opened(workspace, samples / "resnet_torchscript.onnx")
+    entry = workspace.model(job.model_id or "")
+    assert entry is not None
+    done = ended(workspace, service.open_optimized(workspace, entry, "extended"))
+    assert (done.state, done.failure) == (JobState.DONE, None)
+    made = workspace.model(service.optimized_id(entry.id, "extended"))
+    assert made is not None and made.id == done.model_id
+    assert made.name == "resnet_torchscript optimised (extended).onnx"
+    assert "FusedConv" in {node.op_type for node in open_model(made.location).proto.graph.node}
+    assert sorted(path.name for path in (made.folder / "files").iterdir()) == [made.name, "weights.bin"]
+    again = ended(workspace, service.open_optimized(workspace, entry, "extended"))
+    assert (again.state, again.model_id) == (JobState.DONE, made.id)
+
+
+def test_a_model_that_onnx_runtime_refuses_is_not_optimised(workspace: Workspace, samples: Path) -> None:
+    job = opened(workspace, samples / "broken.onnx")
+    entry = workspace.model(job.model_id or "")
+    assert entry is not None
+    done = ended(workspace, service.open_optimized(workspace, entry, "all"))
+    assert done.failure is not None and done.failure.message.startswith("ONNX Runtime cannot load the model:")
+    assert [model.id for model in workspace.models()] == [entry.id]
