@@ -4,6 +4,7 @@ import streamlit as st
 
 from graphdebug.compare.records import CompareResult
 from graphdebug.ui import state
+from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.compare_downloads import downloads
 from graphdebug.ui.compare_panel import (
     error_overlay,
@@ -31,6 +32,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
     """Draw the graph, and the panel beside it; a click in the graph runs only this."""
     left, right = graph_and_panel()
     with right:
+        coloring_form(entry)
         names = ["Set up", "Verdict", "Tolerances"]
         tabs = st.tabs(names, default="Verdict" if job else "Set up", key=f"compare:tab:{job.id if job else ''}")
     # The tolerances come first: everything else follows from them.

@@ -1,4 +1,4 @@
-"""All runs and comparisons of the workspace: reopen, download, delete."""
+"""All runs, comparisons and measurements of the workspace: reopen, download, delete."""
 
 import streamlit as st
 
@@ -6,4 +6,4 @@ from graphdebug.ui import state
 from graphdebug.ui.results_list import results_list
 
 st.title("Reports", anchor=False)
-results_list(state.workspace().jobs(("run", "compare")))
+results_list(state.workspace().jobs(("run", "compare", "measure")))

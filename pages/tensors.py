@@ -3,6 +3,7 @@
 import streamlit as st
 
 from graphdebug.ui import state
+from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_page import job_page
 from graphdebug.ui.job_progress import failure, follow
@@ -30,6 +31,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
         choice = graph_column(entry, "tensors", nonfinite_overlay(entry, result) if result else None)
     focus = focus_of(result, choice) if result else None
     with right:
+        coloring_form(entry)
         setting_up, looking = st.tabs(
             ["Set up", "Result"], default="Result" if job else "Set up", key=f"run:tab:{job and job.id}"
         )

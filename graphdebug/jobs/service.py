@@ -130,7 +130,7 @@ def submit(
 ) -> str:
     """Start the job function ``call`` on ``request`` and return the job's id at once.
 
-    ``kind`` is ``run`` or ``compare``; the result is ``result.json`` in the job's folder, see ``result``.
+    ``kind`` is ``run``, ``compare`` or ``measure``; the result is ``result.json`` in the job's folder, see ``result``.
 
     Raises:
         WorkspaceError: the job could not be recorded.

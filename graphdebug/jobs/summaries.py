@@ -20,6 +20,12 @@ class _Run(msgspec.Struct):
     seconds: float
 
 
+class _Measurement(msgspec.Struct):
+    graphs: dict[str, dict[str, _Anything]]
+    seconds: float
+    level: str
+
+
 class _Comparison(msgspec.Struct):
     verdict: Verdict
     seconds: float
@@ -46,5 +52,12 @@ def summarise(kind: str, folder: Path) -> Summary:
             "differing": verdict.differing,
             "not_compared": verdict.not_compared,
             "seconds": comparison.seconds,
+        }
+    if kind == "measure":
+        measured = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Measurement)
+        return {
+            "seconds": measured.seconds,
+            "level": measured.level,
+            "nodes": sum(len(nodes) for nodes in measured.graphs.values()),
         }
     return {}

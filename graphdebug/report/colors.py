@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from graphdebug.compare.judge import limits_used
 from graphdebug.compare.records import Row, Status
 from graphdebug.compare.verdict import is_one_sided
+from graphdebug.view import coloring
+from graphdebug.view.coloring import NONFINITE
 
 STATUS_COLOR = {Status.MATCH: "#2E86C1", Status.DIFFER: "#D55E00", Status.NOT_COMPARED: "#8B929C"}
-NONFINITE = "#C2185B"
 
 
 def excess(row: Row) -> float | None:
@@ -21,21 +22,25 @@ def excess(row: Row) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the colour scale: errors up to ``limit`` (in tolerances) and below nothing smaller."""
+    """One step of the colour scale: errors up to ``limit`` (in tolerances) and below nothing smaller.
+
+    ``dark`` takes the colour's place on a dark ground: there the heavier steps are the lighter ones.
+    """
 
     limit: float
     label: str
     color: str
+    dark: str = ""
 
 
 STEPS = (
-    Step(0.0, "identical", "#9CC3DF"),
-    Step(0.01, "up to 1 % of the tolerance", "#74ABD2"),
-    Step(0.1, "up to 10 %", "#4A90C2"),
-    Step(1.0, "within tolerance", "#1F6FA8"),
-    Step(10.0, "up to 10× the tolerance", "#F0B429"),
-    Step(100.0, "up to 100×", "#E07B1A"),
-    Step(float("inf"), "more than 100×", "#B83A0E"),
+    Step(0.0, "identical", "#9CC3DF", "#1B4566"),
+    Step(0.01, "up to 1 % of the tolerance", "#74ABD2", "#225F8E"),
+    Step(0.1, "up to 10 %", "#4A90C2", "#2F7CB5"),
+    Step(1.0, "within tolerance", "#1F6FA8", "#56A5D8"),
+    Step(10.0, "up to 10× the tolerance", "#F0B429", "#C0580F"),
+    Step(100.0, "up to 100×", "#E07B1A", "#EE9430"),
+    Step(float("inf"), "more than 100×", "#B83A0E", "#FFE08A"),
 )
 """Logarithmic, blue within and orange outside the tolerance: apart for every kind of colour vision."""
 
@@ -43,6 +48,8 @@ NOT_COMPARED = Step(-1.0, "not compared", STATUS_COLOR[Status.NOT_COMPARED])
 ONE_SIDED = Step(-2.0, "NaN or infinity on one side", NONFINITE)
 BY_WEIGHT = (NOT_COMPARED, *STEPS, ONE_SIDED)
 """All steps; of two the later one hides the other where there is room for one colour only."""
+DARK = {**coloring.DARK, **{each.color: each.dark for each in STEPS}}
+"""What takes a colour's place on a dark ground, of all colours that are used here."""
 
 
 def step(row: Row) -> Step:

@@ -47,7 +47,7 @@ class OnnxRuntimeBackend:
         proto = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 13)])
         try:
             wanted = configuration(self.spec)
-            session = _create(proto.SerializeToString(), wanted, wanted.session_options(wanted.level))
+            session = create_session(proto.SerializeToString(), wanted, wanted.session_options(wanted.level))
             session.run(["y"], {"x": np.ones(1, np.float32)})
         except BackendError as error:
             return Availability(False, str(error), versions)
@@ -66,8 +66,8 @@ class OnnxRuntimeBackend:
         if mode is Mode.ISOLATED:
             proto = expose(proto, names)
         options = wanted.session_options(wanted.level)
-        session = _create(_serialize(proto), wanted, options, model.path.parent)
-        return OnnxRuntimeSession(session, model, names, {}, _environment(session, model, wanted, mode))
+        session = create_session(serialize(proto), wanted, options, model.path.parent)
+        return OnnxRuntimeSession(session, model, names, {}, environment_of(session, model, wanted, mode))
 
 
 class OnnxRuntimeSession:
@@ -160,9 +160,9 @@ def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> Onnx
             for name in names
             if name not in computed and name not in outputs
         }
-        exposed = _serialize(expose(optimized, surviving))
-        session = _create(exposed, wanted, wanted.session_options("disable"), folder)
-        environment = _environment(session, model, wanted, Mode.DEPLOYED)
+        exposed = serialize(expose(optimized, surviving))
+        session = create_session(exposed, wanted, wanted.session_options("disable"), folder)
+        environment = environment_of(session, model, wanted, Mode.DEPLOYED)
         environment["nodes after optimisation"] = str(len(optimized.graph.node))
         return OnnxRuntimeSession(session, model, surviving, gone, environment, temporary)
     except BaseException:
@@ -181,10 +181,10 @@ def save_optimized(model: Model, wanted: Configuration, path: Path) -> None:
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", _WEIGHTS)
     minimum = "session.optimized_model_external_initializers_min_size_in_bytes"
     options.add_session_config_entry(minimum, str(_KEPT_INLINE))
-    _create(_serialize(named(model)), wanted, options, model.path.parent)
+    create_session(serialize(named(model)), wanted, options, model.path.parent)
 
 
-def _create(
+def create_session(
     data: bytes, wanted: Configuration, options: ort.SessionOptions, weights: Path | None = None
 ) -> ort.InferenceSession:
     """Create a session from a serialised model whose external data lies in folder ``weights``.
@@ -213,7 +213,7 @@ def _create(
     return session
 
 
-def _serialize(proto: onnx.ModelProto) -> bytes:
+def serialize(proto: onnx.ModelProto) -> bytes:
     """Serialise a model without its weights.
 
     Raises:
@@ -226,7 +226,7 @@ def _serialize(proto: onnx.ModelProto) -> bytes:
     return data
 
 
-def _environment(session: ort.InferenceSession, model: Model, wanted: Configuration, mode: Mode) -> dict[str, str]:
+def environment_of(session: ort.InferenceSession, model: Model, wanted: Configuration, mode: Mode) -> dict[str, str]:
     """Say what really runs."""
     environment = {
         "backend": f"ONNX Runtime {ort.__version__}",

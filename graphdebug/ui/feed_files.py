@@ -28,12 +28,16 @@ class Upload(Protocol):
 
 def keep(workspace: Workspace, upload: Upload) -> Path:
     """Store an uploaded file and return where it lies; a file that is there already is not stored again."""
-    name = plain_name(upload.name)
-    with saying_what_is_wrong(f"Storing {name}"):
-        target = _folder(workspace, [upload]) / name
-        if not target.exists():
-            _write(upload, target)
-    return target
+    with saying_what_is_wrong(f"Storing {plain_name(upload.name)}"):
+        return _kept(upload, _folder(workspace, [upload]))
+
+
+def keep_below(folder: Path, upload: Upload) -> Path:
+    """Store an uploaded file like ``keep``, but below ``folder``, where it stays until somebody deletes it."""
+    with saying_what_is_wrong(f"Storing {plain_name(upload.name)}"):
+        place = folder / _digest([upload])
+        place.mkdir(parents=True, exist_ok=True)
+        return _kept(upload, place)
 
 
 def keep_data_set(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
@@ -57,6 +61,13 @@ def keep_data_set(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
         for upload, name in zip(uploads, names, strict=True):
             _write(upload, folder / name)
     return folder
+
+
+def _kept(upload: Upload, folder: Path) -> Path:
+    target = folder / plain_name(upload.name)
+    if not target.exists():
+        _write(upload, target)
+    return target
 
 
 def _unpacked(archive: Path) -> Path:

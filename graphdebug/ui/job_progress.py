@@ -11,7 +11,7 @@ from graphdebug.workspace.entries import JobEntry, JobState
 _POLL_SECONDS = 0.7
 _TITLE = {"sidebar": 34, "page": 60}
 """Letters of a job's title that fit in one line."""
-_VERBS = {"open": "Opening", "run": "Running", "compare": "Comparing"}
+_VERBS = {"open": "Opening", "run": "Running", "compare": "Comparing", "measure": "Measuring"}
 
 
 def sidebar_jobs() -> None:

@@ -134,7 +134,7 @@ def _findings_text(entry: ModelEntry) -> str:
 def _confirm_delete(models: list[ModelEntry]) -> None:
     workspace = state.workspace()
     for entry in models:
-        results = len(workspace.jobs(("run", "compare"), entry.id))
+        results = len(workspace.jobs(("run", "compare", "measure"), entry.id))
         what = " and its " + plural(results, "result") if results else ""
         files = "the file itself stays where it is" if entry.in_place else size_text(entry.bytes)
         st.markdown(f"**{plain(entry.name)}**{what} ({files})")

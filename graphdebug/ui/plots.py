@@ -11,11 +11,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from graphdebug.compare.records import Row, Status
-from graphdebug.report.colors import NONFINITE, STATUS_COLOR, STEPS, excess
+from graphdebug.report.colors import STATUS_COLOR, STEPS, excess
 from graphdebug.runtime.channels import Channels
 from graphdebug.runtime.requests import TensorStatistics
 from graphdebug.ui.palette import ACCENT, DIVERGING, SEQUENTIAL, STATUS_SYMBOL
 from graphdebug.ui.slices import Plane
+from graphdebug.view.coloring import NONFINITE
 from graphdebug.view.labels import shortened
 
 _HOVER = 80

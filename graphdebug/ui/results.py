@@ -10,6 +10,7 @@ import streamlit as st
 from graphdebug.compare.judge import rethreshold
 from graphdebug.compare.records import CompareRequest, CompareResult, Tolerance
 from graphdebug.jobs import service
+from graphdebug.runtime.latency import LatencyResult
 from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult
 from graphdebug.ui import state
 from graphdebug.workspace.entries import JobEntry, JobState
@@ -33,9 +34,15 @@ def compare_result(root: Path, job_id: str, tolerances: tuple[tuple[str, Toleran
     return rethreshold(compare_result(root, job_id, None), dict(tolerances))
 
 
-def finished(kind: str, model_id: str | None = None) -> list[JobEntry]:
-    """Return the finished jobs of a kind, the newest first, of one model or all."""
-    return [job for job in state.workspace().jobs(kind, model_id) if job.state is JobState.DONE]
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def latency_result(root: Path, job_id: str) -> LatencyResult:
+    """Return the result of a measurement. Raises WorkspaceError when there is none."""
+    return service.result(state.workspace(), job_id, LatencyResult)
+
+
+def finished(kind: str, model_id: str | None = None, limit: int | None = None) -> list[JobEntry]:
+    """Return the finished jobs of a kind, the newest first, of one model or all; at most ``limit`` of them."""
+    return state.workspace().jobs(kind, model_id, state=JobState.DONE, limit=limit)
 
 
 def run_request(job: JobEntry) -> RunRequest | None:

@@ -8,6 +8,7 @@ from graphdebug.model.units import size_text
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure
 from graphdebug.ui.words import ago, plain, plural
+from graphdebug.view.coloring import seconds_text
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import JobEntry, JobState
 
@@ -17,6 +18,7 @@ _ONE_LINE, _FOUR_LINES = 36, 120
 """Letters of a text that have room in one line, and in four."""
 _TALL = 84
 """Pixels of four lines. Texts wrap in lines of more than 64, otherwise what has no room is cut off."""
+_KINDS = {**state.RESULTS, "measure": "measurement"}
 _STATES = {
     JobState.QUEUED: "⏳ waiting",
     JobState.RUNNING: "⏳ running",
@@ -73,13 +75,16 @@ def verdict(job: JobEntry) -> str:
         bad = facts.get("first_nonfinite")
         tail = f"first NaN or Inf in {bad}" if bad else "all finite"
         return f"{plural(int(facts.get('tensors') or 0), 'tensor')}, {tail}"
+    if job.kind == "measure" and facts:
+        run, nodes = seconds_text(float(facts.get("seconds") or 0)), plural(int(facts.get("nodes") or 0), "node")
+        return f"{run} a run, optimisation {facts.get('level')}, {nodes} with a time of their own"
     return job.message
 
 
 def _table(jobs: list[JobEntry]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "kind": [state.RESULTS[job.kind] for job in jobs],
+            "kind": [_KINDS[job.kind] for job in jobs],
             "state": [_STATES[job.state] for job in jobs],
             "when": [ago(job.created) for job in jobs],
             "title": [shortened(job.title, _FOUR_LINES) for job in jobs],
@@ -93,6 +98,8 @@ def _reopen(job: JobEntry) -> None:
     """Go to the page that shows this result, or how it failed. Does not return."""
     if job.model_id:
         state.open_model(job.model_id)
+    if job.kind == "measure":
+        state.go("graph", color=f"latency:{job.id}")
     state.set_result(job.kind, job.id)
     state.go("tensors" if job.kind == "run" else "compare")
 
@@ -115,6 +122,6 @@ def _confirm_delete(jobs: list[JobEntry]) -> None:
     if st.button("Delete", type="primary", icon=":material/delete:"):
         for job in jobs:
             service.delete(state.workspace(), job.id)
-            if state.result_id(job.kind) == job.id:
+            if job.kind in state.RESULTS and state.result_id(job.kind) == job.id:
                 state.set_result(job.kind, None)
         st.rerun()

@@ -6,7 +6,6 @@ import streamlit as st
 from graphdebug.api.models import model_of
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.units import size_text
-from graphdebug.report.colors import NONFINITE
 from graphdebug.runtime.requests import RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
@@ -14,6 +13,7 @@ from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tables import left_out_columns, left_out_table, run_columns, run_table
 from graphdebug.ui.words import plain, plural
+from graphdebug.view.coloring import NONFINITE
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 

@@ -13,12 +13,22 @@ Value = float | str
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """Nodes without a value, and why; ``color`` ``""`` leaves them neutral. ``heavy``: they outweigh every number."""
+
+    label: str
+    nodes: frozenset[int]
+    color: str = ""
+    heavy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NodeData:
     """What is known of nodes of one graph, by node index: numbers of one ``unit`` or categories.
 
-    ``unit`` is ``""`` (a plain number), ``B`` (bytes) or ``count`` (shown as k, M, G). ``sums`` says that the nodes of
-    a group add up; else the largest stands for all. ``colors`` are CSS colours that the source of the data asks for,
-    and ``limits`` upper bounds of steps, with a colour each, likewise.
+    ``unit`` is ``""`` (a plain number), ``B`` (bytes), ``s`` (seconds), ``×`` (multiples) or ``count`` (shown as k, M,
+    G). ``sums`` says that the nodes of a group add up; else the largest stands for all. ``colors`` are CSS colours that
+    the source of the data asks for, and ``limits`` upper bounds of steps, with a colour each, likewise.
     """
 
     title: str
@@ -27,6 +37,7 @@ class NodeData:
     sums: bool = False
     colors: Mapping[int, str] = field(default_factory=dict)
     limits: tuple[tuple[float, str], ...] = ()
+    apart: tuple[Apart, ...] = ()
     unknown: int = 0
     """Of the source's entries, how many name no node of this graph."""
 

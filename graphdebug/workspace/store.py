@@ -128,13 +128,24 @@ class Workspace:
 
     # Jobs
 
-    def jobs(self, kind: str | Sequence[str] | None = None, model_id: str | None = None) -> list[JobEntry]:
-        """Return jobs, the newest first, of one kind or several, of one model or all."""
+    def jobs(
+        self,
+        kind: str | Sequence[str] | None = None,
+        model_id: str | None = None,
+        *,
+        state: JobState | None = None,
+        limit: int | None = None,
+    ) -> list[JobEntry]:
+        """Return jobs, the newest first, of one kind or several, of one model or all; at most ``limit`` of them."""
         query = select(schema.jobs).order_by(schema.jobs.c.created.desc())
         if kind is not None:
             query = query.where(schema.jobs.c.kind.in_([kind] if isinstance(kind, str) else kind))
         if model_id is not None:
             query = query.where(schema.jobs.c.model_id == model_id)
+        if state is not None:
+            query = query.where(schema.jobs.c.state == state)
+        if limit is not None:
+            query = query.limit(limit)
         with self._engine.begin() as connection:
             return [self._job(row) for row in connection.execute(query)]
 

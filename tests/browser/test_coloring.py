@@ -32,7 +32,7 @@ def test_by_multiply_accumulates_on_every_page(page: Page, server: str, samples:
     expect(legend).to_be_visible(timeout=30_000)
 
 
-def test_by_a_file_of_ones_own(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
+def test_by_a_file_of_ones_own_also_after_a_refresh(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
     show(page, server, samples / "line.onnx")
     (tmp_path / "speed.csv").write_text("node,latency\nn:0,12\nn:1,700\nnowhere,1\n")
     (tmp_path / "wrong.csv").write_text("node,latency\nnowhere,12\n")
@@ -40,9 +40,13 @@ def test_by_a_file_of_ones_own(page: Page, server: str, samples: Path, tmp_path:
     files = page.get_by_test_id("stExpander").locator("input[type=file]")
     files.set_input_files(str(tmp_path / "wrong.csv"))
     expect(page.get_by_text("names no node of this graph")).to_be_visible(timeout=30_000)
-    page.get_by_test_id("stExpander").get_by_role("button", name=re.compile("Remove")).click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("names no node of this graph")).to_have_count(0)
     files.set_input_files(str(tmp_path / "speed.csv"))
     expect(page.get_by_text("2 nodes, 1 of its names are not in this graph")).to_be_visible(timeout=30_000)
     page.get_by_role("combobox", name=re.compile("Colour by")).click()
-    page.get_by_role("option", name="latency").click()
+    page.get_by_role("option", name="latency (speed.csv)").click()
     expect(page.locator(VIEW).get_by_text("more than 500")).to_be_visible()
+    expect(page).to_have_url(re.compile("color=file%3A|color=file:"))
+    page.reload()
+    expect(page.locator(VIEW).get_by_text("more than 500")).to_be_visible(timeout=30_000)

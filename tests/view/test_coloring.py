@@ -1,5 +1,6 @@
 """Steps of a scale and categories as colours."""
 
+from itertools import pairwise
 from math import log10
 
 import hypothesis.strategies as st
@@ -8,10 +9,12 @@ from hypothesis import given
 
 from graphdebug.view.coloring import (
     CATEGORY_COLORS,
+    DARK,
     NONE_COLOR,
     SCALES,
     SEQUENCE,
     colored,
+    limits_in,
     number_text,
     step_limits,
     total_text,
@@ -57,6 +60,15 @@ def test_thresholds_that_are_asked_for_hold() -> None:
     assert [label for label, _ in made.legend] == ["up to 10", "up to 100", "more than 100"]
 
 
+def test_thresholds_are_read_with_units() -> None:
+    assert limits_in("10, 1e6 ;-.5") == (-0.5, 10.0, 1e6)
+    assert limits_in("1 ms 20µs, 3M,2 kB") == pytest.approx((20e-6, 1e-3, 2000.0, 3e6))
+    assert limits_in(" ") == ()
+    for wrong in ("ten", "1 parsec", "1, x", "1-2", "1e999"):
+        with pytest.raises(ValueError):
+            limits_in(wrong)
+
+
 def test_colours_that_come_along_are_kept() -> None:
     data = NodeData("t", {0: 5.0, 1: 50.0, 2: 500.0}, colors={1: "purple"}, limits=((10.0, "red"), (100.0, "blue")))
     assert dict(colored(data).colors) == {0: "red", 1: "purple", 2: NONE_COLOR}
@@ -80,3 +92,14 @@ def test_numbers_and_totals_in_words() -> None:
     assert total_text([1, 2, 3], NodeData("t", {}, "count", sums=True)) == "6"
     assert total_text([1, 2, 3], NodeData("t", {})) == "3"
     assert total_text(["a", "b", "a"], NodeData("t", {})) == "a 2, b 1"
+
+
+def test_the_heaviest_step_stands_out_from_the_ground_in_both_themes() -> None:
+    def lightness(color: str) -> float:
+        red, green, blue = (int(color[at : at + 2], 16) for at in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    light, dark = list(map(lightness, SEQUENCE)), [lightness(DARK[color]) for color in SEQUENCE]
+    assert light == sorted(light, reverse=True)
+    assert dark == sorted(dark)
+    assert min(abs(b - a) for steps in (light, dark) for a, b in pairwise(steps)) > 8

@@ -29,7 +29,7 @@ def graph_column(
 ) -> Choice | None:
     """Show the graph of ``entry`` in the column one is in, and return what is chosen.
 
-    Without an ``overlay`` it is coloured by what the user chose for all pages.
+    It is coloured by what the user chose for all pages; as long as nothing is chosen, by the page's ``overlay``.
 
     ``actions`` are what this page can do with what is selected, beside what every page can.
 
@@ -40,7 +40,7 @@ def graph_column(
         return graph_view(
             entry.id,
             key=f"graph_{key}",
-            overlay=overlay or chosen_overlay(entry),
+            overlay=chosen_overlay(entry, overlay),
             height=height,
             on_choice=on_choice,
             actions=(_tap(entry), *actions),

@@ -15,6 +15,7 @@ from uuid import uuid4
 import streamlit as st
 
 from graphdebug.api.static import module_path, module_paths
+from graphdebug.report.colors import DARK
 from graphdebug.ui import state
 from graphdebug.ui.marks import box_ids
 from graphdebug.ui.state import Choice
@@ -51,8 +52,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
 class Overlay:
     """Colours and texts laid over the graph, by box id (``n:12``, ``s:group``, ``v:value``).
 
-    ``colors`` and ``legend`` (label, colour) take CSS colours; boxes without one are drawn neutral. ``texts`` are shown
-    under the pointer. ``marks`` are colours of a dot at a box's corner. The legend shows only with a title or entries.
+    ``colors`` and ``legend`` (label, colour) take CSS colours; boxes without one are drawn neutral, and so is a swatch
+    of the legend. ``texts`` are shown under the pointer. ``marks`` are colours of a dot at a box's corner. The legend
+    shows only with entries. Colours of a scale have others in their place on a dark ground (`report.colors.DARK`).
     """
 
     title: str = ""
@@ -219,4 +221,6 @@ def _overlay(overlay: Overlay | None) -> dict[str, Any] | None:
         return None
     sent = asdict(overlay)
     sent["legend"] = [{"label": label, "color": color} for label, color in overlay.legend]
+    used = {*overlay.colors.values(), *(color for _, color in overlay.legend)}
+    sent["dark"] = {color: DARK[color] for color in used if color in DARK}
     return sent

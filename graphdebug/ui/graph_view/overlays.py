@@ -44,9 +44,11 @@ def overlay_of_data(model: Model, graph: str, data: NodeData, scale: str, limits
     shades = {node: Shade(color, made.texts[node], made.weights[node]) for node, color in made.colors.items()}
     overlay = overlay_of_nodes(model, graph, shades, data.title, made.legend)
     shown = contents(model, graph)
+    neutral = {f"n:{node}": text for node, text in made.texts.items() if node not in shades}
     inside: dict[str, list[Value]] = {}
     for node, value in data.values.items():
         for group in shown.around(shown.group_of.get(node, "")):
             inside.setdefault(group, []).append(value)
     texts = {group: total_text(values, data) for group, values in inside.items()}
-    return replace(overlay, texts={key: f"{data.title}: {text}" for key, text in {**overlay.texts, **texts}.items()})
+    said = {**neutral, **overlay.texts, **texts}
+    return replace(overlay, texts={key: f"{data.title}: {text}" for key, text in said.items()})

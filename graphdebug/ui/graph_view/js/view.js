@@ -21,6 +21,7 @@ import { Loader } from "./loader.js";
 import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
+import { inShades } from "./overlay.js";
 import { paint } from "./painter.js";
 import { Pointer } from "./pointer.js";
 import { Reach } from "./reach.js";
@@ -37,7 +38,7 @@ import { functionOf, wayInto, wayTo } from "./way.js";
 /**
  * @param {ShadowRoot|HTMLElement} root
  * @param {Object} data {model, graph, select: {seq, graph, id}, marks (see selection.js), actions: [{name, label, help, key,
- *   main}], overlay: {title, legend, colors, texts, marks}, height}
+ *   main}], overlay (see overlay.js), height}
  * @param {Object} say {told, drawn}: `told` gets what was told lately, the newest last: {number, model, graph, id, kind, marks,
  *   asked: [{act, ids}]}; `number` rises, `marks` are there when they changed, `asked` are `actions` to do. `drawn` is called
  *   once there is a graph, if `data.awaited`
@@ -93,15 +94,10 @@ class GraphView {
   }
 
   #overlay(overlay) {
-    const shades = new Map();
-    for (const [id, color] of Object.entries(overlay?.colors ?? {})) {
-      if (!shades.has(color)) shades.set(color, this.theme.tint(color));
-      shades.set(id, shades.get(color));
-    }
-    this.look.shades = shades;
-    this.look.marks = new Map(Object.entries(overlay?.marks ?? {}));
+    const { shades, marks, legend } = inShades(overlay, this.theme);
+    Object.assign(this.look, { shades, marks });
     this.texts = overlay?.texts ?? {};
-    chrome.legend(this.parts.legend, overlay);
+    chrome.legend(this.parts.legend, legend);
     this.stage.foot = this.parts.legend.offsetHeight;
     this.#keepClear();
   }

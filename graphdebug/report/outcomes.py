@@ -1,0 +1,112 @@
+"""What a run, a comparison or a measurement says of nodes, as data by which the graph can be coloured."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from graphdebug.compare.records import Row, Status
+from graphdebug.compare.verdict import is_one_sided
+from graphdebug.model.index import GraphIndex
+from graphdebug.report.colors import NOT_COMPARED, STEPS, excess, worst_by_node
+from graphdebug.runtime.latency import LatencyResult
+from graphdebug.runtime.requests import TensorRow
+from graphdebug.view.coloring import NONFINITE
+from graphdebug.view.node_data import Apart, NodeData
+
+_LIMITS = tuple((step.limit, step.color) for step in STEPS)
+
+
+def error_of(rows: Iterable[Row]) -> NodeData:
+    """Return the accumulated error of what each node makes, in units of its tolerance: the worst of its tensors."""
+    worst = worst_by_node(rows)
+    errors = {node: error for node, row in worst.items() if (error := _error(row)) is not None}
+    return NodeData("Error in units of the tolerance", errors, "×", limits=_LIMITS, apart=_without_error(worst))
+
+
+def added_error_of(rows: Iterable[Row], index: GraphIndex) -> NodeData:
+    """Return by how much the error of what each node makes exceeds the largest error among what it takes.
+
+    In units of the tolerances, at least 0. Where an input was not compared, what is known of the inputs of its producer
+    stands for it. An estimate: a node that magnifies the errors it is given seems to add them. What a node adds by
+    itself is known only from running it on the reference's inputs.
+    """
+    rows = list(rows)
+    errors = {row.name: error for row in rows if (error := _error(row)) is not None}
+    arriving: dict[str, float] = {}
+    added: dict[int, float] = {}
+    for node in index.order:
+        proto = index.nodes[node]
+        taken = max((arriving.get(name, 0.0) for name in proto.input if name), default=0.0)
+        made = [errors[name] for name in proto.output if name in errors]
+        if made:
+            added[node] = max(0.0, max(made) - taken) if taken < float("inf") else 0.0
+        arriving |= {name: errors.get(name, taken) for name in proto.output if name}
+    apart = _without_error({node: row for node, row in worst_by_node(rows).items() if node not in added})
+    return NodeData("Error added (tolerances, estimated)", added, "×", limits=_LIMITS, apart=apart)
+
+
+def status_of(rows: Iterable[Row]) -> NodeData:
+    """Return whether what each node makes matches: the worst of its tensors."""
+    order = (Status.MATCH, Status.NOT_COMPARED, Status.DIFFER)
+    worst: dict[int, Status] = {}
+    for row in rows:
+        if row.node is not None:
+            worst[row.node] = max(worst.get(row.node, Status.MATCH), row.status, key=order.index)
+    return NodeData("Match or differ", {node: str(status) for node, status in worst.items()})
+
+
+def finiteness_of(rows: Iterable[TensorRow]) -> NodeData:
+    """Return which nodes made NaN or infinity in a run; nodes that were not recorded have no value."""
+    found: dict[int, bool] = {}
+    for row in rows:
+        if row.node is not None and row.statistics is not None:
+            found[row.node] = found.get(row.node, False) or row.statistics.nans + row.statistics.infs > 0
+    values = {node: "NaN or infinity" if bad else "finite" for node, bad in found.items()}
+    return NodeData("NaN and infinity", values)
+
+
+def magnitude_of(rows: Iterable[TensorRow]) -> NodeData:
+    """Return the largest magnitude that each node made in a run, over its finite elements."""
+    values: dict[int, float] = {}
+    for row in rows:
+        numbers = row.statistics
+        if row.node is not None and numbers is not None and numbers.minimum is not None and numbers.maximum is not None:
+            largest = max(abs(numbers.minimum), abs(numbers.maximum))
+            values[row.node] = max(values.get(row.node, 0.0), largest)
+    return NodeData("Largest magnitude", dict(values))
+
+
+def latency_of(result: LatencyResult, path: str, index: GraphIndex) -> NodeData:
+    """Return the seconds that each node of the graph at ``path`` took in one run."""
+    values = {node: time.seconds for node, time in result.graphs.get(path, {}).items()}
+    title = f"Latency, optimisation {result.level}"
+    return NodeData(title, dict(values), "s", sums=True, apart=_without_time(values, index))
+
+
+def provider_of(result: LatencyResult, path: str, index: GraphIndex) -> NodeData:
+    """Return which execution provider ran each node of the graph at ``path``."""
+    values = {node: time.provider for node, time in result.graphs.get(path, {}).items()}
+    title = f"Execution provider, optimisation {result.level}"
+    return NodeData(title, dict(values), apart=_without_time(values, index))
+
+
+def _without_time(timed: Collection[int], index: GraphIndex) -> tuple[Apart, ...]:
+    """Return the nodes that were not run on their own. Constants are no work: they are not counted."""
+    work = (position for position, node in enumerate(index.nodes) if node.op_type != "Constant")
+    return (Apart("fused away, folded or not run", frozenset(work).difference(timed)),)
+
+
+def _error(row: Row) -> float | None:
+    """Return a row's error in units of its tolerance; 0 for strings that are equal, None where there is none."""
+    return 0.0 if row.status is Status.MATCH and row.metrics is None else excess(row)
+
+
+def _without_error(worst: Mapping[int, Row]) -> tuple[Apart, ...]:
+    """Return the nodes whose worst tensor was not compared, and among them those with NaN on one side only."""
+    silent = {node: row for node, row in worst.items() if _error(row) is None}
+    one_sided = frozenset(node for node, row in silent.items() if is_one_sided(row))
+    others = frozenset(node for node, row in silent.items() if row.status is Status.NOT_COMPARED) - one_sided
+    differing = frozenset(silent) - one_sided - others
+    return (
+        Apart("differ without a distance", differing, STEPS[-1].color, heavy=True),
+        Apart("NaN or infinity on one side", one_sided, NONFINITE, heavy=True),
+        Apart("not compared", others, NOT_COMPARED.color),
+    )

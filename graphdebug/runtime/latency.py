@@ -1,0 +1,275 @@
+"""The job that measures how long ONNX Runtime takes for each node, and which execution provider runs it.
+
+ONNX Runtime's profiler tells of the nodes that are left after optimisation, by their names. So the model it is given
+has names of ours (``gd0_12_``: graph 0, node 12), which survive most rewriting; a node that it makes itself is known by
+the tensor that it makes. What then is still unknown (reorderings, casts) was added by ONNX Runtime and is told apart.
+"""
+
+import re
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import onnx
+import onnxruntime
+
+from graphdebug.model.document import Model, open_model
+from graphdebug.model.index import GraphIndex
+from graphdebug.model.records import ModelLocation
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.runtime.backend import BackendError, BackendSpec, Mode
+from graphdebug.runtime.events import Limits, Progress
+from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
+from graphdebug.runtime.onnxruntime_backend import OnnxRuntimeSession, create_session, environment_of, serialize
+from graphdebug.runtime.onnxruntime_options import configuration
+from graphdebug.runtime.registry import backend
+from graphdebug.runtime.requests import FeedSpec
+from graphdebug.runtime.taps import model_inputs
+
+LATENCY_JOB = "graphdebug.runtime.latency:latency_job"
+LIMITS = Limits(seconds=1800.0, output=4_000_000_000)
+_MARK = re.compile(r"gd(\d{1,9})_(\d{1,9})_")
+_KERNEL = "_kernel_time"
+_BLOCKED = "_nchwc"
+"""What the transformer to blocked layouts appends to the name of a tensor for the node that makes it."""
+
+_ADDED = frozenset(["ReorderInput", "ReorderOutput", "MemcpyFromHost", "MemcpyToHost"])
+"""They may make a tensor of the model, but only move what a node of the model worked out."""
+_FUSED = 4
+"""Nodes that a fused node goes back at most, and as many beside each other: Conv, Add, Clip, Mul."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyRequest:
+    """Measure ``model`` on ONNX Runtime as ``backend`` (a SPEC) says: one run to warm up, then ``repetitions`` more."""
+
+    model: ModelLocation
+    backend: str = "onnxruntime"
+    feeds: FeedSpec = field(default_factory=FeedSpec)
+    repetitions: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTime:
+    """A node's time in seconds in one run of the model, the median of all; the ``provider`` that ran it (``CPU``)."""
+
+    seconds: float
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddedTime:
+    """Nodes of one ``op`` that ONNX Runtime added: how many, and their seconds in one run together."""
+
+    op: str
+    nodes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyResult:
+    """Times by graph path and node index; nodes that optimisation fused away or folded, and those not run, have none.
+
+    A node that calls another graph (If, Loop) includes the time of what it calls. ``seconds`` is one run of the model,
+    the median of ``repetitions``; ``level`` the optimisation level that was measured.
+    """
+
+    graphs: dict[str, dict[int, NodeTime]]
+    added: tuple[AddedTime, ...]
+    seconds: float
+    repetitions: int
+    level: str
+    environment: dict[str, str]
+
+
+def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> LatencyResult:
+    """Measure a model; a job function.
+
+    Raises:
+        NotAModel, BackendError, FeedError, SpecError: one sentence each.
+    """
+    progress(None, "opening the model")
+    spec = backend(request.backend).spec  # its options are checked there
+    if spec.name != "onnxruntime":
+        raise BackendError("Times of single nodes can be measured on ONNX Runtime only.")
+    model = open_model(request.model)
+    inputs = model_inputs(model)
+    check_dims(request.feeds, inputs)
+    feeds = make_feeds(inputs, request.feeds, suggest(model))
+    with tempfile.TemporaryDirectory(prefix="profile-", dir=folder, ignore_cleanup_errors=True) as scratch:
+        progress(None, f"preparing {spec}")
+        session, run = _profiled(model, spec, Path(scratch))
+        with closing(run):
+            if not run.outputs:
+                raise BackendError("The model has no output that ONNX Runtime can give back, so it cannot be run.")
+            for number in range(request.repetitions + 1):
+                progress(number / (request.repetitions + 1), f"run {number} of {request.repetitions}")
+                run.infer(feeds, run.outputs)
+            progress(None, "reading the profile")
+            profile = Path(session.end_profiling())
+        makers = _makers(Path(scratch) / "optimized.onnx")
+        with profile.open("rb") as lines:
+            runs, nodes = _read(lines)
+    if len(runs) < 2:
+        raise BackendError(
+            "One run makes more events than ONNX Runtime's profiler can hold: measure a part of the model."
+        )
+    return _result(model, runs, nodes, makers, configuration(spec).level, dict(run.environment))
+
+
+def _profiled(
+    model: Model, spec: BackendSpec, scratch: Path
+) -> tuple[onnxruntime.InferenceSession, OnnxRuntimeSession]:
+    wanted = configuration(spec)
+    options = wanted.session_options(wanted.level)
+    options.enable_profiling = True
+    options.profile_file_prefix = str(scratch / "profile")
+    options.optimized_model_filepath = str(scratch / "optimized.onnx")
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
+    session = create_session(serialize(_marked(model)), wanted, options, model.path.parent)
+    outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
+    environment = environment_of(session, model, wanted, Mode.PLAIN)
+    return session, OnnxRuntimeSession(session, model, outputs, {}, environment)
+
+
+def _marked(model: Model) -> onnx.ModelProto:
+    """Return a copy in which every node is called after its place."""
+    proto = onnx.ModelProto()
+    proto.CopyFrom(model.proto)
+    for number, index in enumerate(Model(proto, model.path).graphs.values()):
+        for position, node in enumerate(index.nodes):
+            node.name = f"gd{number}_{position}_"
+    return proto
+
+
+def _makers(optimized: Path) -> Mapping[str, Sequence[str]]:
+    """Return what each node of the optimised main graph makes, by the node's name."""
+    proto = onnx.load(optimized, load_external_data=False)
+    return {node.name: list(node.output) for node in proto.graph.node}
+
+
+class _Arguments(msgspec.Struct):
+    op_name: str = ""
+    provider: str = ""
+
+
+class _Event(msgspec.Struct):
+    """An event of the profile: in ``dur`` microseconds."""
+
+    cat: str
+    name: str
+    dur: float
+    args: _Arguments = msgspec.field(default_factory=_Arguments)
+
+
+@dataclass(slots=True)
+class _Node:
+    """A node of the optimised graph: its seconds in each run, the first one not yet left out."""
+
+    op: str
+    provider: str
+    seconds: dict[int, float] = field(default_factory=lambda: defaultdict(float))
+
+    def median(self, runs: int) -> float:
+        return statistics.median(self.seconds.get(run, 0.0) for run in range(1, runs))
+
+
+def _events(lines: Iterator[bytes]) -> Iterator[_Event]:
+    """Yield the events, one a line; those with names that are no JSON are left out: a file can be full of them."""
+    for line in lines:
+        try:
+            yield msgspec.json.decode(line.strip().rstrip(b","), type=_Event)
+        except msgspec.DecodeError:
+            continue
+
+
+def _read(lines: Iterator[bytes]) -> tuple[list[float], dict[str, _Node]]:
+    """Return the seconds of each whole run, and the nodes by name. A run's event follows those of its nodes."""
+    runs: list[float] = []
+    nodes: dict[str, _Node] = {}
+    for event in _events(lines):
+        if event.cat == "Session" and event.name == "model_run":
+            runs.append(event.dur / 1e6)
+        elif event.cat == "Node" and event.name.endswith(_KERNEL):
+            name = event.name.removesuffix(_KERNEL)
+            node = nodes.setdefault(name, _Node(event.args.op_name, event.args.provider))
+            node.seconds[len(runs)] += event.dur / 1e6
+    return runs, nodes
+
+
+def _result(
+    model: Model,
+    runs: Sequence[float],
+    nodes: Mapping[str, _Node],
+    makers: Mapping[str, Sequence[str]],
+    level: str,
+    environment: dict[str, str],
+) -> LatencyResult:
+    graphs: dict[str, dict[int, NodeTime]] = {}
+    added: dict[str, list[float]] = {}
+    places = _places(model, nodes, makers)
+    for name, node in nodes.items():
+        seconds = node.median(len(runs))
+        if name not in places:
+            added.setdefault(node.op, []).append(seconds)
+            continue
+        graph, position = places[name]
+        times = graphs.setdefault(graph, {})
+        before = times[position].seconds if position in times else 0.0
+        times[position] = NodeTime(before + seconds, node.provider.removesuffix("ExecutionProvider"))
+    return LatencyResult(
+        graphs,
+        tuple(AddedTime(op, len(each), sum(each)) for op, each in sorted(added.items())),
+        statistics.median(runs[1:]),
+        len(runs) - 1,
+        level,
+        environment,
+    )
+
+
+def _places(
+    model: Model, nodes: Mapping[str, _Node], makers: Mapping[str, Sequence[str]]
+) -> Mapping[str, tuple[str, int]]:
+    """Return graph and index of the node that each node of the optimised graph stands for, where there is one."""
+    index, paths = model.graphs[MAIN_GRAPH], list(model.graphs)
+    places: dict[str, tuple[str, int]] = {}
+    ends: dict[str, int] = {}
+    for name, node in nodes.items():
+        mark = _MARK.search(name)
+        if mark and int(mark[1]) < len(paths) and int(mark[2]) < len(model.graphs[paths[int(mark[1])]].nodes):
+            places[name] = paths[int(mark[1])], int(mark[2])
+            continue
+        if node.op in _ADDED:
+            continue
+        made = [name.removesuffix(_BLOCKED), *makers.get(name, ())]
+        end = next((index.producer[each] for each in made if each in index.producer), None)
+        if end is not None and index.nodes[end].op_type == node.op:
+            places[name] = MAIN_GRAPH, end
+        elif end is not None:
+            ends[name] = end
+    taken = {node for graph, node in places.values() if graph == MAIN_GRAPH}
+    for name, end in ends.items():
+        place = _fused_into(index, end, nodes[name].op, taken)
+        taken.add(place)
+        places[name] = MAIN_GRAPH, place
+    return places
+
+
+def _fused_into(index: GraphIndex, end: int, op: str, taken: Collection[int]) -> int:
+    """Return the node that gave a fused node its work: the nearest above ``end`` of the same ``op``, else ``end``.
+
+    A convolution that took in what follows it makes what the last of them made.
+    """
+    level = [end]
+    for _ in range(_FUSED):
+        inputs = [name for node in level for name in index.nodes[node].input if name in index.producer]
+        level = list(dict.fromkeys(index.producer[name] for name in inputs))[:_FUSED]
+        for node in level:
+            if index.nodes[node].op_type == op and node not in taken:
+                return node
+    return end

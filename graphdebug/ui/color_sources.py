@@ -1,0 +1,136 @@
+"""By what the graph can be coloured, by name in the link: what the model says, jobs found, and a user's files say.
+
+A name is ``macs``, ``error:JOB`` (of a finished job) or ``file:DIGEST:NUMBER`` (a set of data in a file).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from graphdebug.api.models import model_of
+from graphdebug.model.document import Model
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.report.outcomes import (
+    added_error_of,
+    error_of,
+    finiteness_of,
+    latency_of,
+    magnitude_of,
+    provider_of,
+    status_of,
+)
+from graphdebug.ui import state
+from graphdebug.ui.data_files import data_files, sets_in
+from graphdebug.ui.results import compare_result, finished, latency_result, run_result
+from graphdebug.view.node_data import SOURCES, NodeData, findings_of
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
+
+AUTOMATIC, OPERATORS, FINDINGS, FILE = "", "op", "findings", "file"
+_JOBS = 12
+"""As many of the newest jobs can be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class OfJob:
+    """Data that a job of a ``kind`` found, of a graph by its path."""
+
+    title: str
+    kind: str
+    read: Callable[[str, Model, str], NodeData]
+
+
+def _errors(job_id: str, model: Model, graph: str) -> NodeData:
+    return error_of(compare_result(state.workspace().root, job_id, None).rows)
+
+
+def _added_errors(job_id: str, model: Model, graph: str) -> NodeData:
+    return added_error_of(compare_result(state.workspace().root, job_id, None).rows, model.graphs[graph])
+
+
+def _statuses(job_id: str, model: Model, graph: str) -> NodeData:
+    return status_of(compare_result(state.workspace().root, job_id, None).rows)
+
+
+def _finiteness(job_id: str, model: Model, graph: str) -> NodeData:
+    return finiteness_of(run_result(state.workspace().root, job_id).rows)
+
+
+def _magnitudes(job_id: str, model: Model, graph: str) -> NodeData:
+    return magnitude_of(run_result(state.workspace().root, job_id).rows)
+
+
+def _latencies(job_id: str, model: Model, graph: str) -> NodeData:
+    return latency_of(latency_result(state.workspace().root, job_id), graph, model.graphs[graph])
+
+
+def _providers(job_id: str, model: Model, graph: str) -> NodeData:
+    return provider_of(latency_result(state.workspace().root, job_id), graph, model.graphs[graph])
+
+
+OF_JOBS: Mapping[str, OfJob] = {
+    "error": OfJob("Error, accumulated", "compare", _errors),
+    "added": OfJob("Error, added (estimated)", "compare", _added_errors),
+    "status": OfJob("Match or differ", "compare", _statuses),
+    "finite": OfJob("NaN and infinity", "run", _finiteness),
+    "magnitude": OfJob("Largest magnitude", "run", _magnitudes),
+    "latency": OfJob("Latency (ONNX Runtime)", "measure", _latencies),
+    "provider": OfJob("Execution provider (ONNX Runtime)", "measure", _providers),
+}
+"""Name in a link → what it is."""
+MEASURED = "measure"
+
+
+def offered(entry: ModelEntry, graph: str) -> Mapping[str, str]:
+    """Return what can be chosen: name (of what jobs found, without the job) → title. Jobs are measured on demand."""
+    found = {AUTOMATIC: "Automatic", OPERATORS: "Kind of operator"}
+    found |= {name: title for name, (title, _) in SOURCES.items()} | {FINDINGS: "Findings"}
+    there = {kind for kind in ("run", "compare") if finished(kind, entry.id, 1)} | {MEASURED}
+    found |= {name: source.title for name, source in OF_JOBS.items() if source.kind in there}
+    for path in data_files(entry):
+        sets, _ = sets_in(entry, path, graph)
+        found |= {f"{FILE}:{path.parent.name}:{at}": f"{each.title} ({path.name})" for at, each in enumerate(sets)}
+    return found
+
+
+def jobs_of(entry: ModelEntry, name: str, chosen: str) -> list[JobEntry]:
+    """Return the jobs that can say something of ``name``, the newest first, and the ``chosen`` one wherever it is."""
+    kind = OF_JOBS[name].kind
+    jobs = finished(kind, entry.id, _JOBS)
+    for wanted in (chosen, state.result_id(kind) if kind in state.RESULTS else None):
+        job = state.workspace().job(wanted) if wanted and wanted not in (each.id for each in jobs) else None
+        if job is not None and (job.kind, job.model_id) == (kind, entry.id):
+            jobs.append(job)
+    return jobs
+
+
+def usual_job(entry: ModelEntry, name: str) -> str:
+    """Return the job to begin with: the open one, else the newest; nothing when there is none."""
+    kind = OF_JOBS[name].kind
+    opened = state.workspace().job(state.result_id(kind) or "") if kind in state.RESULTS else None
+    if opened is not None and opened.state is JobState.DONE and opened.model_id == entry.id:
+        return opened.id
+    newest = finished(kind, entry.id, 1)
+    return newest[0].id if newest else ""
+
+
+def node_data(entry: ModelEntry, graph: str, name: str) -> NodeData | None:
+    """Return the data called ``name``; None when there is none of this graph.
+
+    Raises:
+        WorkspaceError: the job is gone, or not done.
+        KeyError: there is no such data, or no such graph.
+    """
+    model = model_of(entry)
+    kind, _, which = name.partition(":")
+    if kind == FINDINGS:
+        return findings_of(model, graph, entry.record.findings)
+    if kind == FILE:
+        digest, _, number = which.partition(":")
+        path = next((each for each in data_files(entry) if each.parent.name == digest), None)
+        sets = sets_in(entry, path, graph)[0] if path else []
+        return sets[int(number)] if number.isdecimal() and int(number) < len(sets) else None
+    if kind in OF_JOBS:
+        source = OF_JOBS[kind]
+        if not which or (source.kind != MEASURED and graph != MAIN_GRAPH):
+            return None  # runs and comparisons look at tensors of the main graph
+        return source.read(which, model, graph)
+    return SOURCES[name][1](model, graph)
