@@ -21,6 +21,20 @@ export function paintFrame(ctx, scene, box, rect, theme, k) {
   rounded(ctx, rect, 10, frameFill(scene, box, theme), theme.frameBorder, Math.max(1, 0.7 / k));
 }
 
+/** Expanded groups seen from afar: one path for all that are equally deep, outer ones first. */
+export function paintFarFrames(ctx, scene, frames, theme, k) {
+  const byDepth = [];
+  for (const box of frames) (byDepth[scene.depth[box]] ??= []).push(box);
+  ctx.lineWidth = Math.max(1, 0.7 / k);
+  ctx.strokeStyle = theme.frameBorder;
+  byDepth.forEach((same) => {
+    ctx.fillStyle = frameFill(scene, same[0], theme);
+    trace(ctx, scene, same);
+    ctx.fill();
+    ctx.stroke();
+  });
+}
+
 /** The title of an expanded group, over the edges that pass. */
 export function paintFrameTitle(ctx, scene, box, rect, theme, k) {
   if (k < Detail.OP) return;
@@ -78,12 +92,17 @@ export function paintFar(ctx, scene, boxes, theme, shadeOf) {
   }
   for (const [color, same] of byColor) {
     ctx.fillStyle = color;
-    ctx.beginPath();
-    for (const box of same) {
-      const i = 4 * box;
-      ctx.rect(scene.rect[i], scene.rect[i + 1], scene.rect[i + 2], scene.rect[i + 3]);
-    }
+    trace(ctx, scene, same);
     ctx.fill();
+  }
+}
+
+/** Begin one path around many boxes. */
+function trace(ctx, scene, boxes) {
+  ctx.beginPath();
+  for (const box of boxes) {
+    const i = 4 * box;
+    ctx.rect(scene.rect[i], scene.rect[i + 1], scene.rect[i + 2], scene.rect[i + 3]);
   }
 }
 

@@ -2,7 +2,7 @@
 import { visible } from "./camera.js";
 import { paintChosenEdges, paintEdgeLabels, paintEdges } from "./paint_edges.js";
 import { paintFlags, paintMarked } from "./paint_selection.js";
-import { Detail, paintBadge, paintBox, paintFar, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
+import { Detail, paintBadge, paintBox, paintFar, paintFarFrames, paintFrame, paintFrameTitle, paintRing, paintSeverity } from "./paint_boxes.js";
 import { Lit, litEdge } from "./reach.js";
 import { Kind } from "./scene.js";
 
@@ -26,6 +26,7 @@ const FADED = 0.2;
  * @param {CanvasRenderingContext2D} ctx
  * @param {{width: number, height: number, ratio: number}} size in CSS pixels, and device pixels per CSS pixel
  * @param {Look} look
+ * @returns {number} how many boxes and edges are in view
  */
 export function paint(ctx, scene, camera, size, theme, look) {
   const { k, tx, ty } = camera;
@@ -42,7 +43,8 @@ export function paint(ctx, scene, camera, size, theme, look) {
   const frames = boxes.filter((b) => scene.kind[b] === Kind.FRAME);
   const leaves = boxes.filter((b) => scene.kind[b] !== Kind.FRAME);
 
-  for (const box of frames) paintFrame(ctx, scene, box, rectOf(box), theme, k);
+  if (k < Detail.SHAPE && !look.transition) paintFarFrames(ctx, scene, frames, theme, k);
+  else for (const box of frames) paintFrame(ctx, scene, box, rectOf(box), theme, k);
   const arrived = look.transition ? look.transition.t ** 2 : 1;
   const layers = layersOf(scene, edges, leaves, look.light);
   for (const layer of layers) {
@@ -67,6 +69,7 @@ export function paint(ctx, scene, camera, size, theme, look) {
     paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, chosen ? theme.halo : null, chosen ? k : 2 * k);
   }
   if (look.marked && !look.transition) paintFlags(ctx, scene, look.marked, rectOf, theme, k);
+  return boxes.length + edges.length;
 }
 
 /** What is painted one over the other: all at once, or what a highlight fades and then what it does not. */

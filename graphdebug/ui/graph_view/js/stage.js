@@ -32,6 +32,11 @@ export class Stage {
     this.#resize();
   }
 
+  /** Whether the camera is on its way. */
+  get travelling() {
+    return this.moving || this.motions.has(this.flight);
+  }
+
   get width() {
     return this.host.clientWidth || 800;
   }

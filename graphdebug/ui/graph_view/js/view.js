@@ -29,6 +29,7 @@ import { Kind } from "./scene.js";
 import { ScopePath } from "./scopes.js";
 import { Selection } from "./selection.js";
 import { SelectionBar } from "./selection_bar.js";
+import { Snapshot } from "./snapshot.js";
 import { Source } from "./source.js";
 import { Stage } from "./stage.js";
 import { readTheme } from "./theme.js";
@@ -59,6 +60,7 @@ class GraphView {
     this.scene = null;
     this.choice = NOTHING;
     this.loader = new Loader(this);
+    this.snapshot = new Snapshot();
     this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, moving: false, transition: null };
     this.#build(root);
   }
@@ -336,7 +338,11 @@ class GraphView {
     const begin = performance.now();
     const ctx = this.canvas.getContext("2d", { alpha: false });
     if (this.scene) {
-      paint(ctx, this.scene, camera, size, this.theme, this.look);
+      const still = this.stage.travelling && !this.look.transition;
+      if (!still || !this.snapshot.paint(ctx, this.scene, camera, size, this.theme.background)) {
+        const painted = paint(ctx, this.scene, camera, size, this.theme, this.look);
+        this.snapshot.take(this.canvas, this.scene, camera, painted);
+      }
       this.map.draw(this.scene, camera, size, this.theme, this.look);
     } else {
       ctx.fillStyle = this.theme?.background ?? "#fff";
