@@ -13,7 +13,7 @@ from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError
 from graphdebug.model.tensors import TensorError, payload_bytes, read_tensor
 from graphdebug.model.units import size_text
-from graphdebug.runtime.channels import OUTLIER, channels
+from graphdebug.runtime.channels import OUTLIER, Channels, channels
 from graphdebug.runtime.requests import TensorStatistics
 from graphdebug.ui.plots import channel_plot, heat_map, histogram
 from graphdebug.ui.slices import channel_grid
@@ -23,6 +23,10 @@ AT_ONCE = 16 << 20
 """Bytes up to which a weight is read without being asked."""
 _FILTERS = 64
 _STILL = {"displayModeBar": False}
+_REMEMBERED = 32
+"""Weights whose numbers are kept: working them out reads all values, and each click in the page runs this again."""
+_Place = tuple[str, str, str]
+"""A weight's model, graph and name."""
 
 
 def weight_panel(model: Model, entry_id: str, weights: Sequence[Value], *, opened: bool = False) -> None:
@@ -55,16 +59,21 @@ def _show(model: Model, value: Value, entry_id: str) -> None:
     if stored > AT_ONCE and not st.toggle(f"Read {size_text(stored)}", key=f"read-{value.name}"):
         st.link_button("This weight · .npy", address, icon=":material/download:")
         return
-    found = describe_initializer(model, tensor)
+    found = _described(entry_id, value.graph, value.name, model, tensor)
     _numbers(found)
     if found.statistics is not None and found.statistics.size > 1:
-        _views(model, tensor, found.statistics)
+        _views(model, (entry_id, value.graph, value.name), tensor, found.statistics)
     st.caption("First values")
     st.code(", ".join(_text(each) for each in found.first), language=None, wrap_lines=True)
     st.link_button("This weight · .npy", address, icon=":material/download:")
 
 
-def _views(model: Model, tensor: onnx.TensorProto, numbers: TensorStatistics) -> None:
+@st.cache_resource(max_entries=_REMEMBERED, show_spinner=False)
+def _described(entry_id: str, graph: str, name: str, _model: Model, _tensor: onnx.TensorProto) -> Initializer:
+    return describe_initializer(_model, _tensor)
+
+
+def _views(model: Model, place: _Place, tensor: onnx.TensorProto, numbers: TensorStatistics) -> None:
     """Show what is asked for: only the tab that is open reads values."""
     rank = len(tensor.dims)
     names = ["Histogram", "Values"] + ["Channels"] * (rank > 1) + ["Filters"] * (rank == 4 and min(tensor.dims[2:]) > 1)
@@ -78,7 +87,7 @@ def _views(model: Model, tensor: onnx.TensorProto, numbers: TensorStatistics) ->
             elif name == "Values":
                 _window(model, tensor)
             elif name == "Channels":
-                _channels(model, tensor)
+                _channels(model, place, tensor)
             elif name == "Filters":
                 _filters(model, tensor)
 
@@ -93,7 +102,12 @@ def _window(model: Model, tensor: onnx.TensorProto) -> None:
         st.caption(f"The first {WINDOW} rows and columns.")
 
 
-def _channels(model: Model, tensor: onnx.TensorProto) -> None:
+@st.cache_resource(max_entries=_REMEMBERED, show_spinner=False)
+def _measured(place: _Place, axis: int, _model: Model, _tensor: onnx.TensorProto) -> Channels:
+    return channels(read_tensor(_model, _tensor), axis)
+
+
+def _channels(model: Model, place: _Place, tensor: onnx.TensorProto) -> None:
     """Show the largest magnitude of each channel, and name those that stand out."""
     axes = [axis for axis, length in enumerate(tensor.dims) if length > 1]
     if not axes:
@@ -106,7 +120,7 @@ def _channels(model: Model, tensor: onnx.TensorProto) -> None:
         required=True,
         key=f"channels:{tensor.name}",
     )
-    found = channels(read_tensor(model, tensor), axis)
+    found = _measured(place, axis, model, tensor)
     st.plotly_chart(channel_plot(found), key="weight-channels", config=_STILL)
     if found.outliers:
         some = ", ".join(f"{channel} ({found.largest[channel]:.3g})" for channel in found.outliers[:8])
