@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount
 
-from graphdebug.api import downloads, graph, jobs, pictures, search, selection, static, uploads
+from graphdebug.api import downloads, graph, jobs, matches, pictures, search, selection, static, uploads
 from graphdebug.api.answers import on_error
 from graphdebug.api.guard import LOOPBACK, Guard
 from graphdebug.workspace.disk import WorkspaceError
@@ -17,6 +17,7 @@ ROUTES: list[BaseRoute] = [
     *graph.ROUTES,
     *search.ROUTES,
     *selection.ROUTES,
+    *matches.ROUTES,
     *uploads.ROUTES,
     *jobs.ROUTES,
     *downloads.ROUTES,

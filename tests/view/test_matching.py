@@ -15,7 +15,9 @@ from onnx import NodeProto, helper, numpy_helper
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.shapes import infer_types
+from graphdebug.view.contents import contents
 from graphdebug.view.differences import Kind, Match, Matching, matching
+from graphdebug.view.group_mates import group_mates
 from graphdebug.view.outline import Outline, Unit, outline
 from tests.view.drawings import model_of
 
@@ -317,3 +319,24 @@ def test_every_unit_is_in_one_match_whatever_the_graphs_are(
         placed = [unit for each in found.matches for unit in (each.left, each.right)[side]]
         assert sorted(placed) == list(range(len(units)))
     assert not between(graph(lines), graph(lines)).differences
+
+
+def test_a_group_stands_for_the_smallest_that_holds_the_counterparts_of_its_nodes() -> None:
+    """Nodes of scope ``b0`` are split over two deeper ones on the right; ``b1`` is called ``c1`` there."""
+
+    def regroup(nodes: list[NodeProto]) -> None:
+        for node in nodes:
+            scope, _, name = node.name.partition("/")
+            if scope == "b0":
+                node.name = f"/b0/{'first' if name == 'Gemm' else 'rest'}/{name}"
+            else:
+                node.name = f"/{'c1' if scope == 'b1' else scope}/{name}"
+        nodes.insert(1, helper.make_node("Abs", ["b0.gemm"], ["abs"], "/b0/first/Abs"))
+        nodes[2].input[0] = "abs"
+
+    left, right = stack(lambda nodes: [setattr(node, "name", f"/{node.name}") for node in nodes]), stack(regroup)
+    found = between(left, right)
+    one, other = group_mates(found, contents(left, ""), contents(right, ""))
+    assert {group: one[group] for group in ("s:b0", "s:b1", "s:b2")} == {"s:b0": "s:b0", "s:b1": "s:c1", "s:b2": "s:b2"}
+    assert other["s:c1"] == "s:b1"
+    assert other["s:b0/rest"] == "s:b0"
