@@ -106,7 +106,11 @@ def graph_view(
     run = {action.name: action.run for action in actions}
 
     def chosen() -> None:
-        for told in st.session_state[key].get("choice") or ():
+        try:
+            lately = st.session_state[key].get("choice") or ()
+        except KeyError:  # the page changes just now: the view on the next one tells it again
+            return
+        for told in lately:
             if told["model"] != model_id or told["number"] <= st.session_state.get(_HEARD, 0):
                 continue  # the view repeats itself for a while: it cannot know what was heard
             st.session_state[_HEARD] = told["number"]

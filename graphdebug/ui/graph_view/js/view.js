@@ -77,6 +77,7 @@ class GraphView {
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
     this.marking.update(data.model, data.marks, old?.model === data.model);
     this.reach.update(data.model, data.lit);
+    if (!old) this.voice.repeat();
     if (old?.model !== data.model) this.#openModel(data.model, select);
     else if (old.select?.seq !== select.seq) {
       remember({ seq: select.seq }, data.model);

@@ -2,7 +2,10 @@
 import { element } from "./dom.js";
 
 const EMIT_PAUSE = 60;
-const REPEATED_FOR = 3000; // ms: of emissions that come faster than the server looks at them, only the last arrives
+const REPEATED_FOR = 3000; // ms
+/** What was told lately, the newest last, by the views of all pages: messages that come faster than the server looks at them,
+ * or just before the page changes, do not arrive. */
+let lately = [];
 const NOTE = 2200;
 
 export class Voice {
@@ -10,7 +13,6 @@ export class Voice {
   constructor(view) {
     this.view = view;
     this.asked = []; // actions that are about to be told
-    this.told = []; // what was told lately, the newest last
     this.spoken = element("div", { class: "voice", "aria-live": "polite" });
     this.shown = element("div", { class: "said", "aria-hidden": "true", hidden: true });
     this.elements = [this.spoken, this.shown];
@@ -23,13 +25,17 @@ export class Voice {
     const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
     this.emitted = performance.now();
     this.emitting = setTimeout(() => {
-      const now = Date.now();
-      const number = Math.max(now, (this.told.at(-1)?.number ?? 0) + 1);
-      this.told = this.told.filter((each) => each.number > now - REPEATED_FOR);
-      this.told.push({ number, model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
+      const number = Math.max(Date.now(), (lately.at(-1)?.number ?? 0) + 1);
+      lately.push({ number, model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
       this.asked = [];
-      view.say.told(this.told);
+      this.repeat();
     }, pause);
+  }
+
+  /** Tell again what was told lately: who has heard it knows its number. */
+  repeat() {
+    lately = lately.filter(({ number }) => number > Date.now() - REPEATED_FOR);
+    if (lately.length) this.view.say.told(lately);
   }
 
   /** What the page can do with boxes of this graph: [{name, label, help, key}]. */
