@@ -7,6 +7,7 @@ edge that leaves or enters a frame goes through a *port*, a point on the frame's
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import log
+from typing import NamedTuple
 
 import numpy as np
 
@@ -60,6 +61,43 @@ class Composition:
     runs: list[Run]
     width: float
     height: float
+
+
+class _Content(NamedTuple):
+    """What is in a frame: its children, then its ports. Frames of equal contents look the same."""
+
+    outermost: bool
+    sizes: bytes
+    """Of the children: float64 [children, 2]."""
+    framed: tuple[bool, ...]
+    """Which children are frames."""
+    leaving: tuple[bool, ...]
+    """Through which ports edges leave."""
+    segments: tuple[tuple[int, int, int], ...]
+    """Tail, head and key of each."""
+    shifts: tuple[tuple[float, float], ...]
+    """Where each segment's tail and head are, right of the middles of its boxes."""
+
+    def diagram(self, stub_size: tuple[float, float], screen: tuple[float, float]) -> Diagram:
+        """Return what is to be laid out."""
+        ports = len(self.leaving)
+        sizes = np.concatenate([np.frombuffer(self.sizes).reshape(-1, 2), np.zeros((ports, 2))])
+        pins = [Pin.FREE] * len(self.framed) + [Pin.LAST if leaving else Pin.FIRST for leaving in self.leaving]
+        segments = np.array(self.segments, dtype=np.int64).reshape(-1, 3)
+        shifts = np.array(self.shifts, dtype=np.float64).reshape(-1, 2)
+        return Diagram(
+            width=sizes[:, 0],
+            height=sizes[:, 1],
+            fixed=np.array([*self.framed, *[True] * ports], dtype=np.bool_),
+            pins=np.array(pins, dtype=np.int64),
+            tails=segments[:, 0],
+            heads=segments[:, 1],
+            keys=segments[:, 2],
+            tail_shift=shifts[:, 0],
+            head_shift=shifts[:, 1],
+            stub_size=stub_size,
+            screen=screen,
+        )
 
 
 @dataclass(eq=False)
@@ -124,7 +162,7 @@ class _Composer:
         self.before_along, self.after_along = (PAD if to_the_right else TITLE), PAD
         self.before_across, self.after_across = (TITLE if to_the_right else PAD), PAD
         self.centre = np.zeros((len(parents), 2))
-        self.placed: dict[bytes, Placement] = {}
+        self.placed: dict[_Content, Placement] = {}
         self.budget = Budget(stops=0.0, parts=MOST_PARTS)
         self.stops_per_segment = 0.0
 
@@ -178,24 +216,21 @@ class _Composer:
         ports = list(dict.fromkeys(end for key in frame.segments for end in key[:2] if isinstance(end, tuple)))
         number: dict[End, int] = {child: i for i, child in enumerate(frame.children)}
         number |= {port: len(frame.children) + i for i, port in enumerate(ports)}
-        sizes = np.concatenate([self.sizes[frame.children], np.zeros((len(ports), 2))])
-        pins = [Pin.FREE] * len(frame.children) + [Pin.LAST if leaving else Pin.FIRST for leaving, _ in ports]
-        sources = {source: i for i, source in enumerate(dict.fromkeys(source for _, _, source in frame.segments))}
+        sources: dict[int, int] = {}
         placed = self._place(
-            Diagram(
-                width=sizes[:, 0],
-                height=sizes[:, 1],
-                fixed=np.array(
-                    [child in self.frames for child in frame.children] + [True] * len(ports), dtype=np.bool_
+            _Content(
+                box == ROOT,
+                self.sizes[frame.children].tobytes(),
+                tuple(child in self.frames for child in frame.children),
+                tuple(leaving for leaving, _ in ports),
+                tuple(
+                    (number[start], number[end], sources.setdefault(source, len(sources)))
+                    for start, end, source in frame.segments
                 ),
-                pins=np.array(pins, dtype=np.int64),
-                tails=np.array([number[start] for start, _, _ in frame.segments], dtype=np.int64),
-                heads=np.array([number[end] for _, end, _ in frame.segments], dtype=np.int64),
-                keys=np.array([sources[source] for _, _, source in frame.segments], dtype=np.int64),
-                tail_shift=np.array([self._shift(start, True, source) for start, _, source in frame.segments]),
-                head_shift=np.array([self._shift(end, False, source) for _, end, source in frame.segments]),
-                stub_size=self.stub_size,
-                screen=self.screen if box == ROOT else self.long_screen,
+                tuple(
+                    (self._shift(start, True, source), self._shift(end, False, source))
+                    for start, end, source in frame.segments
+                ),
             )
         )
         frame.placement = placed
@@ -209,15 +244,16 @@ class _Composer:
         for port, i in zip(ports, range(len(frame.children), len(number)), strict=True):
             frame.port_at[port] = float(placed.x[i]) - middle
 
-    def _place(self, diagram: Diagram) -> Placement:
-        """Lay out a diagram once, however often it is repeated: networks consist of repeated blocks."""
-        self.budget.stops += self.stops_per_segment * len(diagram.tails)
-        content = b"".join(np.ascontiguousarray(values).tobytes() + b"|" for values in diagram.arrays())
-        if content not in self.placed:
+    def _place(self, content: _Content) -> Placement:
+        """Lay out what is in a frame once, however often it is repeated: networks consist of repeated blocks."""
+        self.budget.stops += self.stops_per_segment * len(content.segments)
+        placed = self.placed.get(content)
+        if placed is None:
             if len(self.placed) == MOST_DIAGRAMS:
                 raise TooManyFramesError
-            self.placed[content] = place(diagram, self.budget)
-        return self.placed[content]
+            screen = self.screen if content.outermost else self.long_screen
+            placed = self.placed[content] = place(content.diagram(self.stub_size, screen), self.budget)
+        return placed
 
     def _slack(self, box: int) -> float:
         """Return by how much a frame is wider than its contents need, halved: they stand in the middle."""

@@ -41,20 +41,6 @@ class Diagram:
     stub_size: tuple[float, float] = (116.0, 20.0)
     screen: tuple[float, float] = SCREEN
 
-    def arrays(self) -> tuple[Floats | Ints | Bools, ...]:
-        """Return all there is to know, but for the size of stubs."""
-        return (
-            self.width,
-            self.height,
-            self.fixed,
-            self.pins,
-            self.tails,
-            self.heads,
-            self.keys,
-            self.tail_shift,
-            self.head_shift,
-        )
-
 
 @dataclass(frozen=True, eq=False)
 class Stub:
