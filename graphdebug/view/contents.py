@@ -159,9 +159,7 @@ def _collect(model: Model, index: GraphIndex) -> Contents:
         tails=np.array(tails, dtype=np.int64),
         heads=np.array(heads, dtype=np.int64),
         values=values,
-        tree=structured(
-            scope_tree(index, frozenset(host)), index, Likeness(index, model.types[index.path], frozenset(host))
-        ),
+        tree=structured(scope_tree(index, frozenset(host)), index, Likeness(index, frozenset(host))),
     )
 
 

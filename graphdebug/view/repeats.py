@@ -1,10 +1,11 @@
 """Repeated identical blocks: when two parts of a graph are the same, and where in a row the same comes again and again.
 
 Parts are the same when they are divided alike and their nodes, in order, have the same ops, attributes, constants'
-types, output types and wiring. Names and the values of weights do not count.
+types and wiring. Names and the values of weights do not count, nor do the types of what nodes make: what is inferred
+may become more, and the groups found here have ids that links name.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ import numpy as np
 import onnx
 
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.records import ValueType
 from graphdebug.view.layering import Ints
 
 FEWEST = 4
@@ -43,11 +43,9 @@ class Form(NamedTuple):
 class Likeness:
     """Tells the parts of one graph that are the same by a number; work is in proportion to nodes and borders."""
 
-    def __init__(self, index: GraphIndex, types: Mapping[str, ValueType], folded: frozenset[int]) -> None:
+    def __init__(self, index: GraphIndex, folded: frozenset[int]) -> None:
         """Look at nothing yet. ``folded`` are the constant nodes that are drawn by others."""
         self._index = index
-        # Where hardly a type is known, those declared at the graph's ends would make the outer blocks special.
-        self._types = types if 2 * len(types) > len(index.producer) else {}
         self._folded = folded
         self._numbers: dict[Hashable, int] = {}
         rank = {node: place for place, node in enumerate(index.order)}
@@ -55,15 +53,15 @@ class Likeness:
         self._last_use = {name: max(rank.get(user, -1) for user, _ in uses) for name, uses in index.consumers.items()}
 
     def node(self, node: int) -> Form:
-        """Return the form of a node: its op, attributes, constants and output types."""
+        """Return the form of a node: its op, attributes, constants and how many values it makes."""
         proto, rank = self._index.nodes[node], self._rank[node]
         constants = [self._constant(name) if name else "" for name in proto.input]
         attributes = tuple(sorted(map(_attribute, proto.attribute))) if proto.attribute else ()
-        types = tuple(map(self._type, proto.output))
-        number = self._number((proto.domain, proto.op_type, attributes, tuple(constants), types))
+        made = len(proto.output)
+        number = self._number((proto.domain, proto.op_type, attributes, tuple(constants), made))
         takes = tuple([name for name, constant in zip(proto.input, constants, strict=True) if constant is None])
         leaves = tuple([(name, slot) for slot, name in enumerate(proto.output) if self._last_use.get(name, -1) > rank])
-        return Form(number, rank, rank, takes, leaves, len(types))
+        return Form(number, rank, rank, takes, leaves, made)
 
     def part(self, forms: Sequence[Form]) -> Form:
         """Return the form of the part that consists of ``forms``, in their order; there must be one at least."""
@@ -88,14 +86,6 @@ class Likeness:
 
     def _number(self, what: Hashable) -> int:
         return self._numbers.setdefault(what, len(self._numbers))
-
-    def _type(self, name: str) -> Hashable:
-        value = self._types.get(name)
-        if value is None:
-            return None
-        # A symbolic dimension has another name in every block.
-        shape = None if value.shape is None else tuple([dim if isinstance(dim, int) else "?" for dim in value.shape])
-        return value.kind, value.dtype, shape
 
     def _constant(self, name: str) -> Hashable:
         """Return the type of a constant, ``None`` for any other value."""
