@@ -25,12 +25,22 @@ from graphdebug.view.selection import nodes_of
 from graphdebug.workspace.entries import ModelEntry
 
 _MOST_AROUND = 2_000
+_MOST_ENTRIES = 64
 _at_once = ThreadPoolExecutor(1, thread_name_prefix="pictures")
 """One after the other: a large picture takes seconds and hundreds of megabytes."""
 
 
+class _Overlay(msgspec.Struct):
+    """Colours laid over the graph: boxes by colour, and label and colour of each entry of the legend."""
+
+    title: str = ""
+    legend: list[tuple[str, str]] = []
+    colors: dict[str, list[str]] = {}
+
+
 def draw_request(entry: ModelEntry, query: Mapping[str, str]) -> DrawRequest:
-    """Read what to draw: as a scene is asked for, with ``format``, and ``ids`` (JSON) of boxes to draw around, if any.
+    """Read what to draw: as a scene is asked for, with ``format``, ``theme``, ``overlay`` (JSON), and ``ids`` (JSON) of
+    boxes to draw around, if any.
 
     Raises:
         HTTPException: 400, it makes no sense.
@@ -50,6 +60,10 @@ def draw_request(entry: ModelEntry, query: Mapping[str, str]) -> DrawRequest:
             raise HTTPException(400, "Select nodes or groups first: nothing else has surroundings.")
         if len(around) > _MOST_AROUND:
             raise HTTPException(400, f"{len(around):,} nodes are too many for a picture of a selection.")
+    try:
+        overlay = msgspec.json.decode(query.get("overlay") or "{}", type=_Overlay)
+    except msgspec.DecodeError as error:
+        raise HTTPException(400, "overlay is JSON with title, legend and colors.") from error
     return DrawRequest(
         entry.location,
         kind,
@@ -58,6 +72,10 @@ def draw_request(entry: ModelEntry, query: Mapping[str, str]) -> DrawRequest:
         wanted.flat,
         wanted.direction,
         around,
+        theme=query.get("theme", "light"),
+        colors={box: color for color, boxes in overlay.colors.items() for box in boxes},
+        legend=tuple(overlay.legend[:_MOST_ENTRIES]),
+        legend_title=overlay.title,
     )
 
 

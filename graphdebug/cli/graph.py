@@ -27,6 +27,9 @@ _FORMATS = ("svg", "png", "dot", "json")
 @click.option("--hops", type=click.IntRange(0, 100), default=1, show_default=True, help="How many lines away.")
 @click.option("--direction", type=click.Choice(["down", "right"]), default="down", show_default=True)
 @click.option("--scale", type=click.FloatRange(0.01, 20), default=1.0, show_default=True, help="Enlarge a PNG.")
+@click.option(
+    "--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True, help="Of SVG and PNG."
+)
 def graph(
     model: Path,
     output: Path,
@@ -38,6 +41,7 @@ def graph(
     hops: int,
     direction: str,
     scale: float,
+    theme: str,
 ) -> None:
     """Draw a graph of MODEL as the graph view does: groups folded, on the level that is useful at first.
 
@@ -53,7 +57,7 @@ def graph(
         raise CommandError("--around draws without groups: leave --expand, --collapse and --flat out.")
     expanded = tuple(ALL if name == "all" else name for name in groups) if groups or collapse else None
     request = DrawRequest(
-        ModelLocation(str(model.absolute())), kind, path, expanded, flat, direction, around, hops, scale
+        ModelLocation(str(model.absolute())), kind, path, expanded, flat, direction, around, hops, scale, theme
     )
     check_folder(output)
     target = output.resolve()  # a link stays one

@@ -1,7 +1,7 @@
 """A graph to take away: as SVG, PNG, DOT for graphviz, or JSON. Laid out and drawn in a worker."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,7 +15,8 @@ from graphdebug.runtime.events import Limits, Progress
 from graphdebug.view.contents import contents
 from graphdebug.view.dot import dot
 from graphdebug.view.scene import ALL, Scene, neighbourhood, scene
-from graphdebug.view.svg import svg
+from graphdebug.view.svg import Legend, svg
+from graphdebug.view.svg_theme import THEMES
 
 DRAW_JOB = "graphdebug.report.drawing:draw_job"
 LIMITS = Limits(memory=8 << 30, seconds=300, output=2 << 30)
@@ -43,6 +44,10 @@ class DrawRequest:
             groups.
         hops: see ``around``.
         scale: pixels of a PNG for one of the SVG.
+        theme: ``light`` or ``dark``, of SVG and PNG.
+        colors: CSS colours of boxes in SVG and PNG, by id.
+        legend: what the colours mean: label and colour of each.
+        legend_title: what stands above it.
     """
 
     model: ModelLocation
@@ -54,6 +59,10 @@ class DrawRequest:
     around: tuple[str | int, ...] = ()
     hops: int = 1
     scale: float = 1.0
+    theme: str = "light"
+    colors: dict[str, str] = field(default_factory=dict)
+    legend: tuple[tuple[str, str], ...] = ()
+    legend_title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,11 @@ def draw_job(request: DrawRequest, folder: Path, progress: Progress) -> Drawn:
     elif request.format == "json":
         path.write_bytes(msgspec.json.format(scene_json(drawn), indent=1))
     elif request.format == "svg":
-        text = svg(drawn)
+        text = _svg(drawn, request)
         path.write_text(text, "utf-8")
         width, height = size_of(text)
     elif request.format == "png":
-        text = svg(drawn)
+        text = _svg(drawn, request)
         data, width, height = png(text, request.scale)
         path.write_bytes(data)
         share = width / (size_of(text)[0] * request.scale)
@@ -95,6 +104,13 @@ def draw_job(request: DrawRequest, folder: Path, progress: Progress) -> Drawn:
     else:
         raise DrawingError(f"A graph is drawn as {', '.join(FORMATS)}, not as {request.format!r}.")
     return Drawn(path.name, width, height, notices)
+
+
+def _svg(drawn: Scene, request: DrawRequest) -> str:
+    if request.theme not in THEMES:
+        raise DrawingError(f"A picture is {' or '.join(THEMES)}, not {request.theme!r}.")
+    legend = Legend(request.legend_title, request.legend) if request.legend else None
+    return svg(drawn, request.colors, theme=request.theme, legend=legend)
 
 
 def scene_json(drawn: Scene) -> bytes:

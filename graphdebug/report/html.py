@@ -19,7 +19,7 @@ _TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def to_html(result: CompareResult, picture: Picture | None = None) -> str:
-    """Return the report. ``picture`` is the graph around the first bad tensor, see ``picture.draw``.
+    """Return the report. ``picture`` is the graph around the first bad tensor or a selection, see ``picture.draw``.
 
     Names from a model are hostile text: everything is escaped, the picture is embedded as an image (nothing in it can
     run), and a content security policy forbids all loading.

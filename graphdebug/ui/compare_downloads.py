@@ -6,17 +6,23 @@ from pathlib import PurePath
 import streamlit as st
 
 from graphdebug.compare.records import CompareResult
+from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.report.csv import to_csv
 from graphdebug.report.html import to_html
 from graphdebug.report.json import to_json
 from graphdebug.report.picture import draw
+from graphdebug.ui import state
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 
 def downloads(entry: ModelEntry, job: JobEntry, result: CompareResult) -> None:
-    """Offer the three reports of a comparison, under the tolerances it is shown with."""
+    """Offer the three reports of a comparison, under the tolerances it is shown with.
+
+    The HTML one has a picture of what is selected in the graph, else of the first bad tensor.
+    """
+    selected = state.selection(MAIN_GRAPH) if result.request.reference.model == entry.location else ()
     made: dict[str, tuple[str, Callable[[], str]]] = {
-        "html": ("text/html", lambda: to_html(result, draw(result, spare=True))),
+        "html": ("text/html", lambda: to_html(result, draw(result, selected=selected, spare=True))),
         "json": ("application/json", lambda: to_json(result)),
         "csv": ("text/csv", lambda: to_csv(result)),
     }

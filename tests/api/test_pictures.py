@@ -48,6 +48,14 @@ def test_only_what_is_next_to_a_selection(client: TestClient) -> None:
     assert "n:3" in boxes and 2 <= len(boxes) <= 4
 
 
+def test_the_colours_that_are_shown_are_saved_with_their_legend(client: TestClient) -> None:
+    overlay = {"title": "Latency", "legend": [["slow", "#ff0000"], ["no time", ""]], "colors": {"#ff0000": ["n:0"]}}
+    asked = {"format": "svg", "flat": "1", "theme": "dark", "overlay": json.dumps(overlay)}
+    text = client.post("/graphdebug/models/m/picture", data=asked).text
+    assert text.count('fill="#ff0000"') == 3  # the box, its strip, the legend
+    assert "Latency" in text and ">no time<" in text
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
@@ -56,6 +64,8 @@ def test_only_what_is_next_to_a_selection(client: TestClient) -> None:
         ({"format": "svg", "ids": '["v:x"]'}, "Select nodes or groups first"),
         ({"format": "svg", "graph": "nowhere"}, "no graph at 'nowhere'"),
         ({"format": "svg", "expanded": "s:nowhere"}, "No one group"),
+        ({"format": "svg", "theme": "sepia"}, "light or dark"),
+        ({"format": "svg", "overlay": "[]"}, "overlay is JSON"),
     ],
 )
 def test_what_makes_no_sense_is_said(client: TestClient, asked: dict[str, str], said: str) -> None:

@@ -23,9 +23,11 @@ def save(page: Page, label: str, at: int, into: Path) -> Path:
 def test_the_graph_and_a_selection_are_saved(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
     show(page, server, samples / "branching_blocks.onnx")
     page.get_by_role("button", name="Save a picture").click()
-    saved = save(page, "PNG", 0, tmp_path)
+    saved = save(page, "PNG on a dark ground", 0, tmp_path)
     assert saved.name == "branching_blocks.png"
-    assert min(Image.open(saved).size) > 100
+    picture = Image.open(saved).convert("L")
+    assert min(picture.size) > 100
+    assert picture.getpixel((1, 1)) < 50  # type: ignore[operator]
     page.keyboard.down("Shift")
     click(page, "n:0")
     page.keyboard.up("Shift")

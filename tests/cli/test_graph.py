@@ -27,6 +27,9 @@ def test_what_is_drawn_can_be_chosen(run: Run, samples: Path, tmp_path: Path) ->
     assert 0 < len(near) < len(whole)
     run("graph", model, "-o", tmp_path / "large.png", "--scale", "2")
     run("graph", model, "-o", tmp_path / "small.png")
+    run("graph", model, "-o", tmp_path / "dark.png", "--theme", "dark")
+    light, dark = (Image.open(tmp_path / name).convert("L").getpixel((1, 1)) for name in ("small.png", "dark.png"))
+    assert dark < 50 < 200 < light  # type: ignore[operator]
     large, small = (Image.open(tmp_path / name).size for name in ("large.png", "small.png"))
     assert large == pytest.approx((small[0] * 2, small[1] * 2), rel=0.01)
 

@@ -40,6 +40,18 @@ def test_a_png_has_the_size_that_is_told_and_ink_on_it(samples: Path, tmp_path: 
     assert not drawn.notices
 
 
+def test_a_picture_is_dark_and_coloured_where_that_is_asked_for(samples: Path, tmp_path: Path) -> None:
+    asked = {"colors": {"n:0": "#ff0000"}, "legend": (("much", "#ff0000"),), "legend_title": "How much"}
+    _, data = draw(samples / "mlp.onnx", tmp_path, "png", theme="dark", **asked)
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    assert sum(image.getpixel((1, 1))) < 150  # type: ignore[arg-type]
+    assert (255, 0, 0) in {color for _, color in image.getcolors(1 << 24) or ()}
+    _, text = draw(samples / "mlp.onnx", tmp_path, "svg", **asked)
+    assert b"How much" in text and b'fill="#fff"' in text
+    with pytest.raises(DrawingError, match="light or dark"):
+        draw(samples / "mlp.onnx", tmp_path, "svg", theme="sepia")
+
+
 def test_text_is_drawn_in_the_font_that_comes_along() -> None:
     """A machine may have no font at all."""
     drawn = [svg(scene(chain_model([name]), "")).replace(name, word) for name in ["aaaa"] for word in ("mmmm", "iiii")]

@@ -22,7 +22,7 @@ from graphdebug.report.colors import step, worst_by_node
 from graphdebug.report.csv import COLUMNS, to_csv
 from graphdebug.report.html import to_html
 from graphdebug.report.json import from_json, schema, to_json
-from graphdebug.report.picture import Picture, draw
+from graphdebug.report.picture import SELECTION, Picture, draw
 from graphdebug.report.plot import error_plot
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">{{7*7}}</script><script>document.title='owned'</script>"
@@ -122,6 +122,19 @@ def test_the_picture_is_the_graph_around_the_first_bad_tensor_in_the_colours_of_
     assert shown == {step(row).color for row in worst_by_node(rows).values()}
     assert all(f'fill="{color}"' in picture.svg for color in shown)
     assert f"base64,{base64.b64encode(picture.svg.encode()).decode()}" in to_html(result, picture)
+
+
+def test_what_is_selected_is_drawn_instead_with_what_is_next_to_it(result, samples):
+    reference = Side("reference", ModelLocation(str(samples / "mlp.onnx")))
+    rows = tuple(replace(row, node=node % 3) for node, row in enumerate(result.rows))
+    asked = replace(result, rows=rows, request=replace(result.request, reference=reference))
+    picture = draw(asked, selected=["n:1", "v:x", "s:nowhere"])
+    assert picture.title == SELECTION and SELECTION in to_html(asked, picture)
+    boxes = re.findall(r'class="o m"[^>]*>([^<]*)<', picture.svg)
+    assert boxes == ["Gemm", "Relu", "Gemm"]  # the one above, the selected one, the one below
+    assert draw(asked, selected=["s:nowhere"]) == draw(asked)
+    nothing_bad = replace(asked, verdict=give_verdict(()))
+    assert draw(nothing_bad, selected=["n:1"]).svg == picture.svg
 
 
 def test_a_graph_that_cannot_be_drawn_leaves_a_sentence(result, samples):

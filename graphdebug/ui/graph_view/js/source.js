@@ -57,9 +57,11 @@ export class Source {
   }
 
   /** Have the graph drawn, around the boxes `ids` if there are any: {blob, name, notice} (api/pictures.py). */
-  async picture({ format, graph, flat, direction, expanded, ids }) {
-    const asked = { format, graph, flat: flat ? "1" : "0", direction, expanded: expanded.join(",") };
-    const answer = await this.#send("picture", ids.length ? { ...asked, ids: JSON.stringify(ids) } : asked);
+  async picture({ format, theme, graph, flat, direction, expanded, ids, overlay }) {
+    const asked = { format, theme, graph, flat: flat ? "1" : "0", direction, expanded: expanded.join(",") };
+    if (ids.length) asked.ids = JSON.stringify(ids);
+    if (overlay) asked.overlay = JSON.stringify(overlay);
+    const answer = await this.#send("picture", asked);
     const name = decodeURIComponent(/filename\*?=(?:utf-8'')?"?([^";]+)/i.exec(answer.headers.get("Content-Disposition"))?.[1] ?? `graph.${format}`);
     return { blob: await answer.blob(), name, notice: answer.headers.get("X-Notice") };
   }
