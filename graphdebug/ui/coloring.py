@@ -59,7 +59,9 @@ def _overlay(
 
 def coloring_form(entry: ModelEntry) -> None:
     """Ask what the graph shall be coloured by, and how."""
-    with st.expander("Colours", icon=":material/palette:"):
+    with st.expander("Colours", icon=":material/palette:", key="color:form", on_change="rerun") as form:
+        if not form.open:  # its fields are much code for the browser, just when the graph wants to be drawn
+            return
         fields = st.container()
         data_file_form(entry, _graph())
         with fields:  # above, but after it is known what the files offer
@@ -85,8 +87,11 @@ def _fields(entry: ModelEntry) -> None:
     )
     if name in OF_JOBS:
         _job_field(entry, name, which)
-    st.segmented_control("Scale of numbers", SCALES, default="auto", required=True, key="color:scale")
-    st.text_input("Thresholds", key="color:limits", placeholder="10, 100 or 1 ms, 20 kB, 3 M: where colours change")
+    st.segmented_control(
+        "Scale of numbers", SCALES, default="auto", required=True, key="color:scale", persist_state="session"
+    )
+    hint = "10, 100 or 1 ms, 20 kB, 3 M: where colours change"
+    st.text_input("Thresholds", key="color:limits", placeholder=hint, persist_state="session")
     if problem := _limits()[1]:
         st.error(problem)
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_graph import READY, VIEW, ask, show
+from tests.browser.test_story import SLOW, drop, go, three_thousand_nodes
 
 pytestmark = pytest.mark.browser
 
@@ -25,9 +26,17 @@ def test_by_multiply_accumulates_on_every_page(page: Page, server: str, samples:
     expect(legend).to_be_visible()
     expect(page).to_have_url(re.compile("color=macs"))
     assert ask(page, "view.look.shades.has('n:0')")
+    page.get_by_label("Thresholds").fill("1 k")
+    page.get_by_label("Thresholds").press("Enter")
+    limit = page.locator(VIEW).get_by_text("more than 1")
+    expect(limit).to_be_visible()
+    page.get_by_text("Colours", exact=True).click()
+    expect(page.get_by_label("Thresholds")).to_be_hidden()
+    expect(limit).to_be_visible()
     page.get_by_role("link", name="Tensors", exact=True).click()
     expect(page.locator(READY)).to_be_visible(timeout=30_000)
     expect(legend).to_be_visible()
+    expect(limit).to_be_visible()
     page.reload()
     expect(legend).to_be_visible(timeout=30_000)
 
@@ -50,3 +59,79 @@ def test_by_a_file_of_ones_own_also_after_a_refresh(page: Page, server: str, sam
     expect(page).to_have_url(re.compile("color=file%3A|color=file:"))
     page.reload()
     expect(page.locator(VIEW).get_by_text("more than 500")).to_be_visible(timeout=30_000)
+
+
+OVERLAYS = {
+    "Multiply-accumulates": "Multiply-accumulates",
+    "Parameters": "Parameters",
+    "Memory of the outputs": "Memory of the outputs",
+    "Element type": "Element type",
+    "Quantisation": "Quantisation",
+    "NaN and infinity": "NaN and infinity",
+    "Largest magnitude": "Largest magnitude",
+    "Error, accumulated": "Error in units of the tolerance",
+    "Error, added (estimated)": "Error added (tolerances, estimated)",
+    "Match or differ": "Match or differ",
+}
+"""What is chosen → the legend's title."""
+
+
+def choose(page: Page, title: str, legend: str) -> None:
+    """Choose what to colour by; something of it is seen in the graph, and it is in the link."""
+    before = page.url
+    page.get_by_role("combobox", name=re.compile("Colour by")).click()
+    page.get_by_role("option", name=title).first.click()
+    expect(page.locator(VIEW).locator(".legend .name")).to_have_text(legend)
+    assert ask(page, "view.look.shades.size") > 0
+    expect(page).to_have_url(re.compile(r"color=\w+"))
+    assert page.url != before
+
+
+def job(page: Page, name: str, set_up: str, start: str, parameter: str, done: re.Pattern[str]) -> None:
+    """Start a run or a comparison on its page and wait for it."""
+    go(page, name)
+    page.get_by_text(set_up, exact=True).click()
+    page.get_by_role("button", name=start, exact=True).click()
+    expect(page).to_have_url(re.compile(parameter), timeout=SLOW)
+    expect(page.get_by_text(done).first).to_be_visible(timeout=2 * SLOW)
+
+
+@pytest.mark.parametrize("size", ["a sample", "three thousand nodes"])
+def test_every_overlay(page: Page, server: str, samples: Path, tmp_path: Path, size: str) -> None:
+    small = size == "a sample"
+    path = samples / "resnet_dynamo.onnx" if small else three_thousand_nodes(tmp_path)[0]
+    (tmp_path / "mine.csv").write_text("node,cost,team\nn:0,1,red\nn:7,200,blue\n")
+    drop(page, server, path)
+    job(page, "Tensors", "All", "Run", "run=", re.compile("no NaN, no infinity"))
+    job(page, "Compare", "Optimisation off vs all", "Compare", "comparison=", re.compile("tensors match"))
+    legend = page.locator(VIEW).locator(".legend .name")
+    expect(legend).to_have_text("Largest error in units of its tolerance")  # nothing was chosen: the page's own
+    go(page, "Graph")
+    page.get_by_text("Colours", exact=True).click()
+    for title, said in OVERLAYS.items():
+        choose(page, title, said)
+    page.get_by_role("combobox", name=re.compile("Colour by")).click()
+    page.get_by_role("option", name="Latency").click()
+    page.get_by_role("button", name="Measure", exact=True).click()
+    expect(legend).to_have_text("Latency, optimisation all", timeout=2 * SLOW)
+    expect(page.get_by_text(re.compile(r"optimisation all\. One run takes .* \(median of 10 runs\)"))).to_be_visible()
+    if small:  # a Relu that follows a Conv has no time of its own
+        expect(page.locator(VIEW).get_by_text(re.compile(r"fused away, folded or not run \(\d+\)"))).to_be_visible()
+    choose(page, "Execution provider", "Execution provider, optimisation all")
+    expect(page.locator(VIEW).get_by_text(re.compile("CPU \\("))).to_be_visible()
+    page.get_by_test_id("stExpander").locator("input[type=file]").set_input_files(str(tmp_path / "mine.csv"))
+    expect(page.get_by_text(re.compile("cost: 2 nodes"))).to_be_visible(timeout=SLOW)
+    choose(page, "team (mine.csv)", "team")
+    choose(page, "cost (mine.csv)", "cost")
+    page.get_by_label("Thresholds").fill("10, 100")
+    page.get_by_label("Thresholds").press("Enter")
+    expect(page.locator(VIEW).get_by_text("more than 100")).to_be_visible()
+    go(page, "Compare")
+    expect(legend).to_have_text("cost")
+    page.reload()
+    expect(legend).to_have_text("cost", timeout=SLOW)
+    page.get_by_text("Colours", exact=True).click()
+    page.get_by_role("combobox", name=re.compile("Colour by")).click()
+    page.get_by_role("option", name="Kind of operator").click()
+    expect(page.locator(VIEW).locator(".legend")).to_be_hidden()
+    assert ask(page, "view.look.shades.size") == 0
