@@ -1,5 +1,6 @@
 """Groups in a real browser: equal blocks folded, one of them opened, all else collapsed, the path of groups."""
 
+import re
 from pathlib import Path
 
 import onnx
@@ -84,6 +85,33 @@ def test_a_path_of_groups_leads_outwards(page: Page, server: str, repeated: Path
     path.get_by_role("button", name="layers.0", exact=True).click()
     expect_selected(page, "s:net/layers.0")
     expect(path).to_have_text("layers.0–499")
+
+
+def test_long_names_in_the_path_keep_their_ends(page: Page, server: str, tmp_path: Path) -> None:
+    scopes = [f"a_very_long_name_of_a_scope_{level}" for level in range(12)]
+    nodes = [
+        helper.make_node(
+            "Relu", [f"v{level}" if level else "x"], [f"v{level + 1}"], "/".join(scopes[: level + 1]) + "/Relu"
+        )
+        for level in range(12)
+    ]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in ("x", "v12"))
+    graph = helper.make_graph(nodes, "g", [x], [y])
+    path = tmp_path / "deep.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    show(page, server, path)
+    ask(page, "view.reveal('', 'n:11')")
+    expect_selected(page, "n:11")
+    crumbs = page.get_by_role("navigation", name="Groups")
+    inmost = crumbs.get_by_role("button").last
+    expect(inmost).to_have_accessible_name(re.compile("scope_1[01]$"))
+    ends = """(nav) => [...nav.querySelectorAll(".end")].map((end) =>
+      [end, end.closest("button"), nav].map((each) => each.getBoundingClientRect()))"""
+    places = crumbs.evaluate(ends)
+    assert len(places) >= 10
+    for end, button, _ in places:
+        assert end["right"] <= button["right"] + 1, "no end is cut off"
+    assert places[-1][0]["right"] <= places[-1][2]["right"] + 1, "the inmost group is in view"
 
 
 def test_boxes_arrive_also_when_one_moves_or_opens_more_meanwhile(page: Page, server: str, repeated: Path) -> None:

@@ -3,6 +3,9 @@ import { choiceOf } from "./choice.js";
 import { element } from "./dom.js";
 import { Kind } from "./scene.js";
 
+/** Letters at the end of a name that always show: the numbers that tell blocks apart stand there. */
+const END = 8;
+
 /** Entries of the table in commands.js. */
 export const FOLDING = [
   { group: "Look", keys: ["o"], show: "o", label: "collapse all but the way to it", menu: "Collapse all else", on: collapseElse },
@@ -46,9 +49,11 @@ export class ScopePath {
     this.element.hidden = !frames.length;
     const links = frames.map((box) => {
       const text = scene.text(scene.label[box]) || scene.text(scene.op[box]);
-      return element("button", { type: "button", text, title: text, on: { click: () => this.#go(scene.idOf(box)) } });
+      const on = { click: () => this.#go(scene.idOf(box)) };
+      return element("button", { type: "button", title: text, "aria-label": text, on }, ...halves(text));
     });
     this.element.replaceChildren(...links.flatMap((link, i) => (i ? [element("span", { class: "slash", text: "›" }), link] : [link])));
+    this.element.scrollLeft = this.element.scrollWidth; // of very many groups the inner ones
   }
 
   /** Choose a group, and see the whole of it. */
@@ -58,4 +63,11 @@ export class ScopePath {
     const box = view.scene.boxOf(id);
     if (box >= 0) view.fit(view.scene.rectOf(box));
   }
+}
+
+/** A name whose middle gives way where there is no room for all of it. */
+function halves(text) {
+  const letters = [...text];
+  const [begin, end] = [letters.slice(0, -END).join(""), letters.slice(-END).join("")];
+  return [...(begin ? [element("span", { class: "begin", text: begin })] : []), element("span", { class: "end", text: end })];
 }
