@@ -76,7 +76,7 @@ def _fields(entry: ModelEntry) -> None:
         said = "data file is not in the workspace any more, or says nothing" if kind == FILE else "data is not there"
         st.warning(f"The {said} of this graph: choose something else.", icon=":material/link_off:")
         name = AUTOMATIC
-    st.session_state["color:source"] = name
+    _show("color:source", name)
     st.selectbox(
         "Colour by",
         list(sources),
@@ -88,10 +88,15 @@ def _fields(entry: ModelEntry) -> None:
     if name in OF_JOBS:
         _job_field(entry, name, which)
     st.segmented_control(
-        "Scale of numbers", SCALES, default="auto", required=True, key="color:scale", persist_state="session"
+        "Scale of numbers",
+        SCALES,
+        format_func=_short,
+        default="auto",
+        required=True,
+        key="color:scale",
+        persist_state="session",
     )
-    hint = "10, 100 or 1 ms, 20 kB, 3 M: where colours change"
-    st.text_input("Thresholds", key="color:limits", placeholder=hint, persist_state="session")
+    st.text_input("Thresholds", key="color:limits", placeholder="10, 100 or 1 ms, 20 kB", persist_state="session")
     if problem := _limits()[1]:
         st.error(problem)
 
@@ -104,7 +109,7 @@ def _job_field(entry: ModelEntry, name: str, which: str) -> None:
         st.warning(f"The {label.lower()} of this link is not in the workspace any more.", icon=":material/link_off:")
     if jobs:
         key = f"color:of:{source.kind}"
-        st.session_state[key] = which if which in jobs else None
+        _show(key, which if which in jobs else None)
         st.selectbox(
             label,
             list(jobs),
@@ -117,6 +122,12 @@ def _job_field(entry: ModelEntry, name: str, which: str) -> None:
         latency_form(entry, name, jobs.get(which))
 
 
+def _show(key: str, value: str | None) -> None:
+    """Have a field show what is chosen. Only where it does not: else what one chooses meanwhile would be lost."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
 def _choose(entry: ModelEntry) -> None:
     name = st.session_state["color:source"]
     job = usual_job(entry, name) if name in OF_JOBS else ""
@@ -126,6 +137,10 @@ def _choose(entry: ModelEntry) -> None:
 def _choose_job(name: str, key: str) -> None:
     if job := st.session_state[key]:
         state.set_parameters(color=f"{name}:{job}")
+
+
+def _short(scale: str) -> str:
+    return {"logarithmic": "log"}.get(scale, scale)
 
 
 def _graph() -> str:

@@ -61,6 +61,7 @@ def data_file_form(entry: ModelEntry, graph: str) -> None:
         key=key,
         on_change=_take,
         args=(entry, key),
+        max_upload_size=LARGEST >> 20,
         label_visibility="collapsed",
     )
     if problem := st.session_state.pop(_PROBLEM, ""):

@@ -25,7 +25,7 @@ def latency_form(entry: ModelEntry, name: str, job: JobEntry | None) -> None:
             _said(job)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     level = left.selectbox(
-        "Optimisation to measure",
+        "Optimisation",
         list(_LEVELS),
         format_func=_LEVELS.__getitem__,
         key="latency:level",

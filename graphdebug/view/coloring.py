@@ -195,6 +195,8 @@ def _range(bounds: Sequence[float], step: int, unit: str) -> str:
     """Return a step in words; nothing where there is but one, of equal numbers."""
     if not bounds:
         return ""
+    if step < len(bounds) and bounds[step] == 0:
+        return number_text(0.0, unit)
     if step == len(bounds) or math.isinf(bounds[step]):
         return f"more than {number_text(bounds[step - 1], unit)}"
     return f"up to {number_text(bounds[step], unit)}"

@@ -57,6 +57,7 @@ def test_errors_are_those_of_the_rows_and_what_has_none_stands_apart() -> None:
     }
     made = colored(data)
     assert made.colors[0] == STEPS[0].color
+    assert made.legend[0] == ("0×", STEPS[0].color)
     assert made.weights[1] > made.weights[0] > made.weights[2]
     assert "not compared (1)" in [label for label, _ in made.legend]
 
