@@ -15,7 +15,7 @@ from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
 from graphdebug.model.records import ModelLocation
 from graphdebug.model.refs import parent_path
-from graphdebug.view.contents import contents
+from graphdebug.view.contents import Contents, contents
 from graphdebug.view.differences import Kind, Match, Matching, matching
 from graphdebug.view.group_mates import group_mates
 from graphdebug.view.labels import shortened
@@ -46,8 +46,9 @@ class Matches:
 
     ``runs`` are (left node, right node, count): so many nodes, one after the other, are each other's counterparts;
     ``others`` are ids of boxes, left and right, for all that is not one node beside one node. ``groups`` is group →
-    counterpart, for the left and the right, where that has another id; ``""``: it has none. ``total`` counts all
-    differences, of which the first are listed.
+    counterpart, for the left and the right, where that has another id; ``""``: it has none. ``parents`` is group → the
+    group around it, for both, where its id without the last part does not say it. ``total`` counts all differences, of
+    which the first are listed.
     """
 
     graph: str
@@ -56,6 +57,7 @@ class Matches:
     runs: tuple[tuple[int, int, int], ...]
     others: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
     groups: tuple[dict[str, str], dict[str, str]]
+    parents: tuple[dict[str, str], dict[str, str]]
     counts: dict[str, int]
     differences: tuple[Difference, ...]
     total: int
@@ -129,14 +131,8 @@ class SideBySide:
     def matches(self, graph: str, other: str) -> Matches:
         """Return what the browser must know of two graphs."""
         found = self.matching(graph, other)
-        mates = group_mates(
-            found, *(contents(side[1], path) for side, path in zip(self._sides, (graph, other), strict=True))
-        )
-        groups = [contents(side[1], path).groups for side, path in zip(self._sides, (graph, other), strict=True)]
-        one, two = (
-            {group: own.get(group, "") for group in known if own.get(group, "") != group}
-            for own, known in zip(mates, groups, strict=True)
-        )
+        left, right = contents(self._sides[0][1], graph), contents(self._sides[1][1], other)
+        one, two = group_mates(found, left, right)
         counts: dict[str, int] = {}
         for match in found.differences:
             counts[match.kind] = counts.get(match.kind, 0) + 1
@@ -150,11 +146,20 @@ class SideBySide:
                 for match in found.matches
                 if not _is_run(found, match) and match.left and match.right
             ),
-            groups=(one, two),
+            groups=(_other_ids(left, one), _other_ids(right, two)),
+            parents=(_unsaid_parents(left), _unsaid_parents(right)),
             counts=counts,
             differences=tuple(_difference(found, match) for match in found.differences[:MOST_DIFFERENCES]),
             total=len(found.differences),
         )
+
+
+def _other_ids(side: Contents, mates: dict[str, str]) -> dict[str, str]:
+    return {group: mates.get(group, "") for group in side.groups if mates.get(group, "") != group}
+
+
+def _unsaid_parents(side: Contents) -> dict[str, str]:
+    return {group: above for group, above in side.parents.items() if above != group.rpartition("/")[0]}
 
 
 def _is_run(found: Matching, match: Match) -> bool:

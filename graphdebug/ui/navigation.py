@@ -10,6 +10,7 @@ _PAGES = {
     "graph": ("Graph", ":material/account_tree:"),
     "tensors": ("Tensors", ":material/data_array:"),
     "compare": ("Compare", ":material/compare_arrows:"),
+    "side_by_side": ("Side by side", ":material/splitscreen_vertical_add:"),
     "reports": ("Reports", ":material/lab_profile:"),
     "diagnostics": ("Diagnostics", ":material/monitor_heart:"),
 }

@@ -1,8 +1,8 @@
 """What is open and what is chosen: the only place that reads and writes the URL and the session.
 
-The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``color``; ``selected``, ``from`` and
-``to`` as far as they are short) says what is open, so a link reopens it in a fresh session. Streamlit clears it when
-the page changes; ``restore`` puts it back.
+The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``color``, ``other``, ``other_node``;
+``selected``, ``from`` and ``to`` as far as they are short) says what is open, so a link reopens it in a fresh session.
+Streamlit clears it when the page changes; ``restore`` puts it back.
 """
 
 from collections.abc import Iterable
@@ -25,7 +25,20 @@ from graphdebug.ui.navigation import page
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace, open_workspace
 
-PARAMETERS = ("model", "graph", "node", "value", "selected", "from", "to", "run", "comparison", "color")
+PARAMETERS = (
+    "model",
+    "graph",
+    "node",
+    "value",
+    "selected",
+    "from",
+    "to",
+    "run",
+    "comparison",
+    "color",
+    "other",
+    "other_node",
+)
 _OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"
 _PICKED = "graphdebug.picked"
@@ -121,6 +134,17 @@ def close_model() -> None:
     """Open nothing."""
     st.session_state.pop(_GROUP, None)
     set_parameters(**dict.fromkeys(PARAMETERS))
+
+
+def other_model() -> ModelEntry | None:
+    """Return the model that stands beside the open one; None when there is none, or it was deleted."""
+    other_id = parameter("other")
+    return workspace().model(other_id) if other_id else None
+
+
+def set_other_model(model_id: str | None) -> None:
+    """Put another model beside the open one, or none."""
+    set_parameters(other=model_id, other_node=None)
 
 
 # The choice

@@ -1,4 +1,6 @@
-"""Which group of one graph stands for which of another: the smallest that holds all counterparts of its nodes."""
+"""Which group of one graph stands for which of another: one that holds nearly all counterparts of its nodes."""
+
+from collections import Counter
 
 from graphdebug.view.contents import Contents
 from graphdebug.view.differences import Matching
@@ -7,46 +9,53 @@ from graphdebug.view.outline import Outline
 Path = tuple[str, ...]
 """Ids of groups, the outermost first."""
 
+_NEARLY_ALL = 0.8
+_LEVELS = 8
+"""As many groups around a node are looked at, the innermost."""
+
 
 def group_mates(matching: Matching, left: Contents, right: Contents) -> tuple[dict[str, str], dict[str, str]]:
-    """Return group id → id of its counterpart, of the left's and of the right's groups that have one."""
+    """Return group id → id of its counterpart, of the left's and of the right's groups that have one.
+
+    Counterparts outside of any group say nothing: what an optimiser makes often has no scope.
+    """
     paths = _paths(matching.left, left), _paths(matching.right, right)
-    found: tuple[dict[str, Path], dict[str, Path]] = ({}, {})
+    votes: tuple[dict[str, Counter[str]], dict[str, Counter[str]]] = ({}, {})
+    voters: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
     for match in matching.matches:
-        ours, theirs = ([paths[side][unit] for unit in units] for side, units in enumerate((match.left, match.right)))
-        for side, own, others in ((0, ours, theirs), (1, theirs, ours)):
-            if not others:
-                continue
-            common = others[0]
-            for other in others[1:]:
-                common = _common(common, other)
-            for group in {group for path in own for group in path}:
-                known = found[side].get(group)
-                found[side][group] = common if known is None else _common(known, common)
-    return _innermost(found[0]), _innermost(found[1])
+        if not match.left or not match.right:
+            continue
+        sides = [[paths[side][unit] for unit in units] for side, units in enumerate((match.left, match.right))]
+        for side in (0, 1):
+            beside = max(sides[1 - side], key=len)
+            for group in dict.fromkeys(group for path in sides[side] for group in path) if beside else ():
+                voters[side][group] += 1
+                votes[side].setdefault(group, Counter()).update(beside)
+    depths = [{group: depth for path in side for depth, group in enumerate(path)} for side in paths]
+    one, other = (
+        {
+            group: mate
+            for group, found in votes[side].items()
+            if (mate := _elected(group, found, voters[side][group], depth))
+        }
+        for side, depth in ((0, depths[1]), (1, depths[0]))
+    )
+    return one, other
 
 
-def _innermost(paths: dict[str, Path]) -> dict[str, str]:
-    return {group: path[-1] for group, path in paths.items() if path}
+def _elected(group: str, votes: Counter[str], voters: int, depth: dict[str, int]) -> str:
+    """Return the group of the same id, if it has the votes, else the innermost that has."""
+    enough = [each for each, count in votes.items() if count >= _NEARLY_ALL * voters]
+    return group if group in enough else max(enough, key=lambda each: (depth[each], votes[each]), default="")
 
 
 def _paths(outline: Outline, contents: Contents) -> list[Path]:
-    """Return the groups around each unit; inputs and outputs of the graph have none."""
+    """Return the groups around each unit, the innermost ones; inputs and outputs of the graph have none."""
     known: dict[str, Path] = {"": ()}
     for group in contents.groups:  # parents first
         known[group] = (*known[contents.parents[group]], group)
+    inner = {group: path[-_LEVELS:] for group, path in known.items()}
     return [
-        known[contents.group_of.get(int(unit.id[2:]), "")] if unit.is_node and unit.id.startswith("n:") else ()
+        inner[contents.group_of.get(int(unit.id[2:]), "")] if unit.is_node and unit.id.startswith("n:") else ()
         for unit in outline.units
     ]
-
-
-def _common(one: Path, other: Path) -> Path:
-    if one == other:
-        return one
-    length = 0
-    for ours, theirs in zip(one, other, strict=False):
-        if ours != theirs:
-            break
-        length += 1
-    return one[:length]

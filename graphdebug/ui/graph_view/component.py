@@ -39,7 +39,11 @@ for (const path of MODULES) {  // all at once: each would else be asked for when
 }
 const view = import(new URL("VIEW", document.baseURI).href);
 export default function ({ data, parentElement, setTriggerValue }) {
-  const say = { told: (told) => setTriggerValue("choice", told), drawn: () => setTriggerValue("drawn", true) };
+  const say = {
+    told: (told) => setTriggerValue("choice", told),
+    drawn: () => setTriggerValue("drawn", true),
+    right: (chosen) => setTriggerValue("right", chosen),
+  };
   view.then(({ mount }) => mount(parentElement, data, say));
   return () => setTimeout(() => {
     if (!(parentElement.host ?? parentElement).isConnected) view.then(({ unmount }) => unmount(parentElement));
@@ -103,41 +107,11 @@ def graph_view(
         actions: what can be done here with what is selected.
     """
 
-    run = {action.name: action.run for action in actions}
-
-    def chosen() -> None:
-        try:
-            lately = st.session_state[key].get("choice") or ()
-        except KeyError:  # the page changes just now: the view on the next one tells it again
-            return
-        for told in lately:
-            if told["model"] != model_id or told["number"] <= st.session_state.get(_HEARD, 0):
-                continue  # the view repeats itself for a while: it cannot know what was heard
-            st.session_state[_HEARD] = told["number"]
-            _take(model_id, told)
-            if on_choice is not None:
-                on_choice()
-            for asked in told["asked"]:
-                if action := run.get(asked["act"]):
-                    st.session_state[_SAID] = action(box_ids(asked["ids"]))
-
-    _component()(
+    component("view", "graph_view.css")(
         key=key,
-        data={
-            "model": model_id,
-            "select": _selection(model_id),
-            "marks": _marks(model_id),
-            "lit": standing_out(model_id),
-            "overlay": _overlay(overlay),
-            "height": height,
-            "awaited": not is_drawn(),
-            "actions": [
-                {"name": each.name, "label": each.label, "help": each.help, "key": each.key, "main": each.main_only}
-                for each in actions
-            ],
-        },
-        on_choice_change=chosen,
-        on_drawn_change=_drawn,
+        data=view_data(model_id, overlay, height=height, actions=actions),
+        on_choice_change=lambda: hear(key, model_id, on_choice, actions),
+        on_drawn_change=drawn,
         height="content",
     )
     if said := st.session_state.pop(_SAID, None):
@@ -145,23 +119,62 @@ def graph_view(
     return state.choice()
 
 
+def view_data(
+    model_id: str, overlay: Overlay | None, *, height: int | None = None, actions: Sequence[Action] = ()
+) -> dict[str, Any]:
+    """Return what the view of the open model is told: ``data`` of ``mount`` in ``js/view.js``."""
+    return {
+        "model": model_id,
+        "select": _selection(model_id),
+        "marks": _marks(model_id),
+        "lit": standing_out(model_id),
+        "overlay": overlay_data(overlay),
+        "height": height,
+        "awaited": not is_drawn(),
+        "actions": [
+            {"name": each.name, "label": each.label, "help": each.help, "key": each.key, "main": each.main_only}
+            for each in actions
+        ],
+    }
+
+
+def hear(key: str, model_id: str, on_choice: Callable[[], None] | None = None, actions: Sequence[Action] = ()) -> None:
+    """Take over what the component ``key`` told lately about the open model."""
+    run = {action.name: action.run for action in actions}
+    try:
+        lately = st.session_state[key].get("choice") or ()
+    except KeyError:  # the page changes just now: the view on the next one tells it again
+        return
+    for told in lately:
+        if told["model"] != model_id or told["number"] <= st.session_state.get(_HEARD, 0):
+            continue  # the view repeats itself for a while: it cannot know what was heard
+        st.session_state[_HEARD] = told["number"]
+        _take(model_id, told)
+        if on_choice is not None:
+            on_choice()
+        for asked in told["asked"]:
+            if action := run.get(asked["act"]):
+                st.session_state[_SAID] = action(box_ids(asked["ids"]))
+
+
 def is_drawn() -> bool:
     """Say whether this session's browser has drawn a graph. What it must load much code for should wait until then."""
     return _DRAWN in st.session_state
 
 
-def _drawn() -> None:
+def drawn() -> None:
+    """Take note that the browser has drawn a graph."""
     st.session_state[_DRAWN] = True
 
 
 @cache
-def _component() -> Callable[..., Any]:
-    """Register the component, once a process."""
+def component(module: str, *styles: str) -> Callable[..., Any]:
+    """Register the component that ``js/<module>.js`` mounts, once a process."""
     renderer: Callable[..., Any] = st.components.v2.component(
-        "graphdebug.graph_view",
-        css=(_HERE / "graph_view.css").read_text(),
+        f"graphdebug.graph_{module}",
+        css="".join((_HERE / style).read_text() for style in styles),
         js=_LOADER.replace("MODULES", dumps(module_paths("graph_view/js/"))).replace(
-            "VIEW", module_path("graph_view/js/view.js")
+            "VIEW", module_path(f"graph_view/js/{module}.js")
         ),
     )
     return renderer
@@ -220,7 +233,8 @@ def _current() -> tuple[str, str]:
     return (choice.graph, choice.id) if choice else (state.parameter("graph") or "", "")
 
 
-def _overlay(overlay: Overlay | None) -> dict[str, Any] | None:
+def overlay_data(overlay: Overlay | None) -> dict[str, Any] | None:
+    """Return an overlay as the browser takes it (``js/overlay.js``)."""
     if overlay is None:
         return None
     sent = asdict(overlay)

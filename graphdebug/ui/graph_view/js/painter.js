@@ -13,6 +13,7 @@ const FADED = 0.2;
  * @typedef {Object} Look what is drawn besides the scene
  * @property {number} box the chosen box, -1: none
  * @property {{incoming: number[], outgoing: number[], value: number[]}} edges those of the choice
+ * @property {number[]} company boxes that belong to the chosen one
  * @property {number} hovered the box under the pointer, -1: none
  * @property {Map<string, Object>} shades overlay: shades by box id; empty: the categories' colours
  * @property {Map<string, string>} marks overlay: colour of a dot by box id
@@ -63,7 +64,7 @@ export function paint(ctx, scene, camera, size, theme, look) {
   if (k > 0.08) paintMarks(ctx, scene, clear.leaves, rectOf, theme, look, k);
   if (look.marked) paintMarked(ctx, scene, leaves, look.marked, rectOf, (box) => radiusOf(scene, box), theme, k);
   if (look.light) paintLights(ctx, scene, clear.leaves, rectOf, theme, look.light, k);
-  for (const box of [look.hovered, look.box]) {
+  for (const box of [...look.company, look.hovered, look.box]) {
     if (box < 0 || box >= scene.boxes) continue;
     const chosen = box === look.box;
     paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, chosen ? theme.halo : null, chosen ? k : 2 * k);

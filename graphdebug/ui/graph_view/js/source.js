@@ -82,6 +82,13 @@ export class Source {
     return (await ask(url, { signal })).json();
   }
 
+  /** Ask what stands for what in another model's graph; `graph` is this one's, or (`side` 1) the other one's (api/matches.py). */
+  async matches(other, graph, side) {
+    const url = new URL("matches", this.base);
+    url.search = new URLSearchParams({ other, graph, side: side ? "right" : "left" });
+    return (await ask(url, {})).json();
+  }
+
   /** Ask for what a search lets stand out: {title, boxes, strong, inside} (view/search.py). */
   async highlight(graph, text) {
     const url = new URL("highlight", this.base);

@@ -59,9 +59,10 @@ class GraphView {
   constructor(root) {
     this.scene = null;
     this.choice = NOTHING;
+    this.follow = null; // {chosen, shown, moved}: another view is kept in step with this one, see pair.js
     this.loader = new Loader(this);
     this.snapshot = new Snapshot();
-    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, moving: false, transition: null };
+    this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, company: [], moving: false, transition: null };
     this.#build(root);
   }
 
@@ -163,6 +164,7 @@ class GraphView {
     this.#dress();
     this.#keepClear();
     this.#save();
+    this.follow?.shown(this);
   }
 
   /** A legend takes room: what is wholly in view shall not lie under it. */
@@ -220,7 +222,9 @@ class GraphView {
     if (look) this.#lookAt(choice.id);
     remember({ choice: choice.id }, this.data.model, this.graph);
     this.stage.invalidate();
-    if (tell) this.voice.tell();
+    if (!tell) return;
+    this.voice.tell();
+    this.follow?.chosen(this);
   }
 
   /** The ids of all that is selected. */
@@ -350,6 +354,7 @@ class GraphView {
       ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
     }
     this.frameTime = performance.now() - begin;
+    this.follow?.moved(this);
   }
 
   #save() {

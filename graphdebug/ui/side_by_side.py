@@ -1,0 +1,151 @@
+"""Two models side by side: which one is put beside the open one, and how the differences are coloured."""
+
+import streamlit as st
+from starlette.exceptions import HTTPException
+
+from graphdebug.api.matches import SideBySide
+from graphdebug.api.models import model_of
+from graphdebug.jobs import service
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.ui import state
+from graphdebug.ui.graph_view.component import Overlay
+from graphdebug.ui.graph_view.overlays import Shade, overlay_of_nodes
+from graphdebug.ui.graph_view.pair import pair_view
+from graphdebug.ui.job_progress import failure, follow
+from graphdebug.ui.words import ago, plain
+from graphdebug.view.differences import Kind, Matching
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobState, ModelEntry
+
+LEVELS = {"basic": "basic", "extended": "extended: fused operators", "all": "all: laid out for this machine"}
+"""ONNX Runtime's levels of optimisation, in words."""
+COLORS = {Kind.CHANGED: "#e69f00", Kind.FUSED: "#0072b2", Kind.LEFT: "#cc79a7", Kind.RIGHT: "#009e73"}
+"""After Okabe & Ito."""
+_WEIGHTS = {Kind.FUSED: 1.0, Kind.LEFT: 2.0, Kind.RIGHT: 2.0, Kind.CHANGED: 3.0}
+"""Of the nodes in a closed group the heaviest colours it."""
+_MAKING = "graphdebug.side_by_side.making"
+_MODEL, _OPTIMISED = "model:", "optimised:"
+
+
+def side_by_side(left: ModelEntry) -> None:
+    """Ask for the other model and show both."""
+    right = state.other_model()
+    if right is not None and right.id == left.id:
+        right = None
+    _ask(left, right)
+    if _is_making(left):
+        return
+    if right is None:
+        st.info(
+            "Choose what to put beside this model: another version of it, another export, or the graph that ONNX "
+            "Runtime makes of it. Equal nodes are matched, differences are marked, and both graphs move together.",
+            icon=":material/splitscreen_vertical_add:",
+        )
+        return
+    try:
+        overlays = _overlays(left, right)
+    except HTTPException as error:
+        st.error(plain(str(error.detail)), icon=":material/error:")
+        return
+    with st.container(key="graph_place_pair"):
+        pair_view(
+            left,
+            right,
+            key="graph_pair",
+            overlays=overlays,
+            colors={str(kind): color for kind, color in COLORS.items()},
+        )
+
+
+def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
+    """Ask what to put beside the open model."""
+    made = {service.optimized_id(left.id, level): f"{_OPTIMISED}{level}" for level in LEVELS}
+    models = [entry for entry in state.workspace().models() if entry.id != left.id and entry.id not in made]
+    titles = {f"{_OPTIMISED}{level}": f"Optimised by ONNX Runtime, {title}" for level, title in LEVELS.items()}
+    titles |= {f"{_MODEL}{entry.id}": f"{entry.name} · opened {ago(entry.opened)}" for entry in models}
+    current = made.get(right.id, f"{_MODEL}{right.id}") if right else None
+    if current is not None and right is not None:
+        titles.setdefault(current, right.name)
+    key = "side_by_side:other"
+    st.session_state[key] = current
+    st.selectbox(
+        f"Beside {plain(left.name)}",
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+        placeholder="Choose a model, or what ONNX Runtime makes of this one",
+        on_change=_choose,
+        args=(left,),
+    )
+
+
+def _choose(left: ModelEntry) -> None:
+    chosen: str | None = st.session_state["side_by_side:other"]
+    st.session_state.pop(_MAKING, None)
+    if chosen is None:
+        state.set_other_model(None)
+    elif chosen.startswith(_MODEL):
+        state.set_other_model(chosen.removeprefix(_MODEL))
+    else:
+        level = chosen.removeprefix(_OPTIMISED)
+        known = state.workspace().model(service.optimized_id(left.id, level))
+        if known is not None:
+            state.set_other_model(known.id)
+            return
+        try:
+            st.session_state[_MAKING] = left.id, service.open_optimized(state.workspace(), left, level)
+        except WorkspaceError as error:
+            st.error(plain(str(error)))
+
+
+def _is_making(left: ModelEntry) -> bool:
+    """Follow ONNX Runtime's work; True as long as there is nothing else to be shown."""
+    owner, job_id = st.session_state.get(_MAKING, ("", ""))
+    job = state.workspace().job(job_id) if owner == left.id else None
+    if job is None:
+        return False
+    if job.state is JobState.DONE and job.model_id:
+        del st.session_state[_MAKING]
+        state.set_other_model(job.model_id)
+        st.rerun()
+    follow(job.id)
+    failure(job)
+    return True
+
+
+def _overlays(left: ModelEntry, right: ModelEntry) -> tuple[Overlay, Overlay]:
+    """Return the colours of both sides, for the graph that is looked at on the left and its counterpart."""
+    graph = state.parameter("graph") or MAIN_GRAPH
+    pair = SideBySide(left, right)
+    other = pair.counterpart(graph)
+    if other is None:
+        return Overlay(), Overlay()
+    return _colored(left.location, right.location, graph, other, left, right)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Matching the two graphs…")
+def _colored(
+    one: object, two: object, graph: str, other: str, _left: ModelEntry, _right: ModelEntry
+) -> tuple[Overlay, Overlay]:
+    found = SideBySide(_left, _right).matching(graph, other)
+    return _overlay(_left, graph, found, 0), _overlay(_right, other, found, 1)
+
+
+def _overlay(entry: ModelEntry, graph: str, found: Matching, side: int) -> Overlay:
+    units = (found.left.units, found.right.units)
+    shades, ends = dict[int, Shade](), dict[str, str]()
+    for match in found.differences:
+        ours, theirs = (match.left, match.right)[:: 1 if side == 0 else -1]
+        beside = ", ".join(units[1 - side][unit].op for unit in theirs[:6])
+        text = "; ".join(match.what) or (f"{match.kind}: {beside}" if beside else str(match.kind))
+        for unit in ours:
+            kind, _, name = units[side][unit].id.partition(":")
+            if kind == "n":
+                shades[int(name)] = Shade(COLORS[match.kind], text, _WEIGHTS[match.kind])
+            else:
+                ends[f"{kind}:{name}"] = COLORS[match.kind]
+    kinds = {match.kind for match in found.differences if (match.left, match.right)[side]}
+    legend = [("same", ""), *((str(kind), COLORS[kind]) for kind in COLORS if kind in kinds)]
+    overlay = overlay_of_nodes(model_of(entry), graph, shades, "", tuple(legend))
+    return Overlay("", overlay.legend, {**overlay.colors, **ends}, overlay.texts)
