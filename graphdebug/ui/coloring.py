@@ -1,5 +1,8 @@
 """What the graph is coloured by: a choice that all pages share, and the overlay it makes."""
 
+from collections.abc import Mapping
+from itertools import chain, count
+
 import streamlit as st
 
 from graphdebug.api.models import model_of
@@ -20,11 +23,10 @@ from graphdebug.ui.data_files import data_file_form
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import overlay_of_data
 from graphdebug.ui.latency_form import latency_form
-from graphdebug.ui.words import ago
 from graphdebug.view.coloring import SCALES, limits_in
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
-from graphdebug.workspace.entries import ModelEntry
+from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 _TITLE = 60
 """Letters of a job's title."""
@@ -80,7 +82,7 @@ def _fields(entry: ModelEntry) -> None:
     st.selectbox(
         "Colour by",
         list(sources),
-        format_func=lambda each: shortened(sources[each], _TITLE),
+        format_func=distinct({each: shortened(title, _TITLE) for each, title in sources.items()}).__getitem__,
         key="color:source",
         on_change=_choose,
         args=(entry,),
@@ -113,7 +115,7 @@ def _job_field(entry: ModelEntry, name: str, which: str) -> None:
         st.selectbox(
             label,
             list(jobs),
-            format_func=lambda each: f"{shortened(jobs[each].title, _TITLE)}, {ago(jobs[each].created)}",
+            format_func=distinct({each: _job_title(job) for each, job in jobs.items()}).__getitem__,
             key=key,
             on_change=_choose_job,
             args=(name, key),
@@ -137,6 +139,22 @@ def _choose(entry: ModelEntry) -> None:
 def _choose_job(name: str, key: str) -> None:
     if job := st.session_state[key]:
         state.set_parameters(color=f"{name}:{job}")
+
+
+def distinct(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Number labels that occur again: the browser knows an option by its label alone."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, label in labels.items():
+        numbered = (f"{label} ({number})" for number in count(2))
+        found[name] = next(each for each in chain([label], numbered) if each not in taken)
+        taken.add(found[name])
+    return found
+
+
+def _job_title(job: JobEntry) -> str:
+    # The time, not how long ago: a label that changes would be another option.
+    return f"{shortened(job.title, _TITLE)}, {job.created.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _short(scale: str) -> str:
