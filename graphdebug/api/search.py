@@ -15,9 +15,10 @@ from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
 from graphdebug.model.records import Finding
 from graphdebug.view.completion import Suggestion, complete
+from graphdebug.view.everywhere import search_everywhere, searched
 from graphdebug.view.findable import findable
 from graphdebug.view.query import QueryError
-from graphdebug.view.search import Highlight, Hits, highlight, search
+from graphdebug.view.search import Highlight, Hits, highlight
 
 _LONGEST_SKIP = 9
 """Digits of the number of hits to leave out."""
@@ -25,14 +26,14 @@ _LONGEST_SKIP = 9
 
 @dataclass(frozen=True, slots=True)
 class Found(Hits):
-    """What the search box shows: hits, and how the query can go on."""
+    """What the search box shows: hits in all graphs, and how the query can go on in the one looked at."""
 
     suggestions: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: a query on one graph."""
+    """What is asked, and by somebody who looks at which graph."""
 
     model: Model
     findings: tuple[Finding, ...]
@@ -49,10 +50,10 @@ def find(asked: Question, skip: int = 0) -> Found:
     index_of(asked.model, asked.graph)
     suggestions = () if skip else complete(asked.model, asked.graph, asked.text, asked.findings)
     try:
-        found = search(asked.model, asked.graph, asked.text, findings=asked.findings, skip=skip)
+        found = search_everywhere(asked.model, asked.graph, asked.text, findings=asked.findings, skip=skip)
     except QueryError as error:
-        return Found((), 0, str(error), suggestions)
-    return Found(found.hits, found.total, found.problem, suggestions)
+        return Found((), 0, str(error), suggestions=suggestions)
+    return Found(found.hits, found.total, found.problem, found.notice, suggestions)
 
 
 def _highlight(asked: Question) -> Highlight:
@@ -72,7 +73,9 @@ def _search_answer(request: Request) -> Response:
 
 
 def _prepare(asked: Question) -> None:
-    findable(asked.model, asked.graph).prepare()
+    paths, _ = searched(asked.model, asked.graph)
+    for path in paths:
+        findable(asked.model, path).prepare()
 
 
 def _highlight_answer(request: Request) -> Response:

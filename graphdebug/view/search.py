@@ -43,11 +43,12 @@ class Hit:
 @dataclass(frozen=True, slots=True)
 class Hits:
     """Some of the hits, best first, and how many there are in all. ``problem`` says what may be wrong with the query
-    when there are none."""
+    when there are none, ``notice`` where was not searched."""
 
     hits: tuple[Hit, ...]
     total: int
     problem: str = ""
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,3 +208,42 @@ def test_a_copied_link_leads_there(large: Page) -> None:
     fresh.goto(link)
     expect_selected(fresh, "n:2060")
     fresh.context.close()
+
+
+def test_hits_in_other_graphs_say_so_and_open_them(page: Page, server: str, tmp_path: Path) -> None:
+    """Nested: sixty scopes of which only one has an Exp, closed at first."""
+    inner, value = [], "x"
+    for layer in range(60):
+        for step in range(10):
+            op = "Exp" if (layer, step) == (41, 5) else ["Relu", "Tanh", "Sqrt"][(layer * step) % 3]
+            inner.append(helper.make_node(op, [value], [f"v{layer}.{step}"], f"/layers.{layer}/{op}_{step}"))
+            value = f"v{layer}.{step}"
+    out = helper.make_tensor_value_info(value, TensorProto.FLOAT, None)
+    branch = helper.make_graph(inner, "then", [], [out])
+    other = helper.make_graph(
+        [helper.make_node("Neg", ["x"], ["n"], "neg")], "else", [], [helper.make_empty_tensor_value_info("n")]
+    )
+    nodes = [
+        helper.make_node("If", ["c"], ["y"], "choice", then_branch=branch, else_branch=other),
+        helper.make_node("Relu", ["y"], ["z"], "after"),
+    ]
+    x, z = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in "xz")
+    c = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    path = tmp_path / "nested.onnx"
+    graph = helper.make_graph(nodes, "g", [x, c], [z])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    show(page, server, path)
+    search(page, "op:Exp")
+    hit = page.get_by_role("option", name=re.compile("Exp_5"))
+    expect(hit).to_contain_text("in choice · then_branch")
+    page.keyboard.press("Enter")
+    expect_selected(page, "n:415")
+    assert ask(page, "view.graph").endswith("then_branch")
+    assert ask(page, "view.scene.boxOf('n:415')") >= 0, "what hides it is open"
+    expect(page.locator(".finder input")).to_have_value("op:Exp")
+    expect(page.locator(".finder .count")).to_have_text("1/1")
+    rect = ask(page, "view.rectOf('n:415')")
+    page.wait_for_timeout(500)
+    rect, room = ask(page, "[view.rectOf('n:415'), view.canvas.getBoundingClientRect().toJSON()]")
+    assert room["left"] < rect["x"] < room["right"]
+    assert room["top"] < rect["y"] < room["bottom"]

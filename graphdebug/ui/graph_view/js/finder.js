@@ -54,10 +54,10 @@ export class Finder {
     this.#leave();
   }
 
-  /** Another graph is shown, or the page is back: what was searched for in it stands in the box again. */
+  /** Another graph is shown, or the page is back: what was searched for stands in the box again. */
   arrive() {
-    const { data, graph } = this.view;
-    if (!this.#hasFocus) this.#set(recall(data.model, graph).search ?? "");
+    const text = recall(this.view.data.model).search ?? "";
+    if (!this.#hasFocus && text !== this.input.value) this.#set(text);
   }
 
   /** Search for this, as if it had been typed. */
@@ -93,11 +93,11 @@ export class Finder {
   }
 
   #remember() {
-    remember({ search: this.input.value }, this.view.data.model, this.view.graph);
+    remember({ search: this.input.value }, this.view.data.model);
   }
 
   #forget() {
-    Object.assign(this, { answered: null, graph: "", hits: [], total: 0, at: -1, suggestions: [], problem: "", row: -1 });
+    Object.assign(this, { answered: null, graph: "", hits: [], total: 0, at: -1, suggestions: [], problem: "", notice: "", row: -1 });
   }
 
   #open() {
@@ -161,6 +161,7 @@ export class Finder {
       const text = `${hits.length.toLocaleString("en")} of ${this.total.toLocaleString("en")} shown: more`;
       asides.push(element("button", { type: "button", class: "none more", tabindex: "-1", text, on: { click: () => this.#more(hits.length) } }));
     }
+    if (this.notice) asides.push(element("div", { class: "none", text: this.notice }));
     this.list.replaceChildren(...this.rows.map(({ element: row }) => row), ...asides);
     this.#mark();
   }

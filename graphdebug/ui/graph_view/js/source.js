@@ -75,7 +75,7 @@ export class Source {
     return ask(new URL(route, this.base), { method: "POST", headers, body: new URLSearchParams(fields).toString() });
   }
 
-  /** Search, leaving out the first `skip` hits; returns {hits, total, problem, suggestions} (api/search.py). */
+  /** Search all graphs, this one first, leaving out `skip` hits; returns {hits, total, problem, notice, suggestions} (api/search.py). */
   async search(graph, text, skip, signal) {
     const url = new URL("search", this.base);
     url.search = new URLSearchParams({ graph, q: text, skip });

@@ -108,15 +108,15 @@ class GraphView {
 
   // -- Graphs and scenes -----------------------------------------------------------------------------------------
 
-  /** Show a graph as it was left, with `id` chosen. */
-  #enter(graph, id, tell = true) {
+  /** Show a graph as it was left, with `id` chosen; `more`: see Loader.load. */
+  #enter(graph, id, tell = true, more = {}) {
     this.graph = graph;
     const known = recall(this.data.model, graph);
     const first = recall(this.data.model).modes ?? {};
     remember({ graph }, this.data.model);
     const { expanded = null, flat = false, direction = first.direction ?? "down" } = known;
     this.loader.begin({ expanded, flat, direction });
-    return this.loader.load({ camera: known.camera, choose: id ?? "", tell });
+    return this.loader.load({ camera: known.camera, choose: id ?? "", tell, ...more });
   }
 
   /** Open another graph: nested, a function's body, or the way back. */
@@ -131,7 +131,7 @@ class GraphView {
 
   /** Make a box or value visible, wherever it is, and choose it. */
   async reveal(graph, id, tell = true) {
-    if (graph !== this.graph) await this.#enter(graph, id, tell);
+    if (graph !== this.graph) await this.#enter(graph, id, tell, { reveal: id, look: true });
     else if (!id || (this.scene && this.scene.anchorOf(id) >= 0)) this.choose(choiceOf(id), { look: true, tell });
     else await this.loader.load({ reveal: id, choose: id, look: true, tell });
   }
