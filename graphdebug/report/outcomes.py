@@ -1,5 +1,6 @@
 """What a run, a comparison or a measurement says of nodes, as data by which the graph can be coloured."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 
 from graphdebug.compare.records import Row, Status
@@ -22,14 +23,15 @@ def error_of(rows: Iterable[Row]) -> NodeData:
 
 
 def added_error_of(rows: Iterable[Row], index: GraphIndex) -> NodeData:
-    """Return by how much the error of what each node makes exceeds the largest error among what it takes.
+    """Return by how much the relative error of what each node makes exceeds the largest among what it takes.
 
-    In units of the tolerances, at least 0. Where an input was not compared, what is known of the inputs of its producer
-    stands for it. An estimate: a node that magnifies the errors it is given seems to add them. What a node adds by
-    itself is known only from running it on the reference's inputs.
+    Relative errors are RMS errors over the RMS of the reference: unlike largest errors they hardly change on their way
+    through sound nodes. Where an input was not compared, what is known of the inputs of its producer stands for it. An
+    estimate: a node that magnifies the errors it is given seems to add them. What a node adds by itself is known only
+    from running it on the reference's inputs.
     """
     rows = list(rows)
-    errors = {row.name: error for row in rows if (error := _error(row)) is not None}
+    errors = {row.name: error for row in rows if (error := _relative_error(row)) is not None}
     arriving: dict[str, float] = {}
     added: dict[int, float] = {}
     for node in index.order:
@@ -37,10 +39,10 @@ def added_error_of(rows: Iterable[Row], index: GraphIndex) -> NodeData:
         taken = max((arriving.get(name, 0.0) for name in proto.input if name), default=0.0)
         made = [errors[name] for name in proto.output if name in errors]
         if made:
-            added[node] = max(0.0, max(made) - taken) if taken < float("inf") else 0.0
+            added[node] = max(0.0, max(made) - taken)
         arriving |= {name: errors.get(name, taken) for name in proto.output if name}
     apart = _without_error({node: row for node, row in worst_by_node(rows).items() if node not in added})
-    return NodeData("Error added (tolerances, estimated)", added, "×", limits=_LIMITS, apart=apart)
+    return NodeData("Relative RMS error added (estimated)", dict(added), apart=apart)
 
 
 def status_of(rows: Iterable[Row]) -> NodeData:
@@ -97,6 +99,16 @@ def _without_time(timed: Collection[int], index: GraphIndex) -> tuple[Apart, ...
 def _error(row: Row) -> float | None:
     """Return a row's error in units of its tolerance; 0 for strings that are equal, None where there is none."""
     return 0.0 if row.status is Status.MATCH and row.metrics is None else excess(row)
+
+
+def _relative_error(row: Row) -> float | None:
+    """Return a row's RMS error over the RMS of the reference; None where that does not exist."""
+    if row.metrics is None:
+        return 0.0 if row.status is Status.MATCH else None
+    if row.metrics.rmse == 0:
+        return 0.0
+    found = row.metrics.rmse / row.metrics.reference_rms if row.metrics.reference_rms else math.inf
+    return found if math.isfinite(found) else None
 
 
 def _without_error(worst: Mapping[int, Row]) -> tuple[Apart, ...]:

@@ -1,8 +1,5 @@
 """What the graph is coloured by: a choice that all pages share, and the overlay it makes."""
 
-from collections.abc import Mapping
-from itertools import chain, count
-
 import streamlit as st
 
 from graphdebug.api.models import model_of
@@ -23,6 +20,7 @@ from graphdebug.ui.data_files import data_file_form
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import overlay_of_data
 from graphdebug.ui.latency_form import latency_form
+from graphdebug.ui.words import distinct
 from graphdebug.view.coloring import SCALES, limits_in
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
@@ -139,17 +137,6 @@ def _choose(entry: ModelEntry) -> None:
 def _choose_job(name: str, key: str) -> None:
     if job := st.session_state[key]:
         state.set_parameters(color=f"{name}:{job}")
-
-
-def distinct(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """Number labels that occur again: the browser knows an option by its label alone."""
-    found: dict[str, str] = {}
-    taken: set[str] = set()
-    for name, label in labels.items():
-        numbered = (f"{label} ({number})" for number in count(2))
-        found[name] = next(each for each in chain([label], numbered) if each not in taken)
-        taken.add(found[name])
-    return found
 
 
 def _job_title(job: JobEntry) -> str:

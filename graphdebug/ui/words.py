@@ -1,7 +1,9 @@
 """Numbers, sizes, times and types in words, and foreign text made safe for markdown."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import chain, count
 
 from graphdebug.model.records import ValueType
 
@@ -33,6 +35,17 @@ def amount(count: int) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun: ``1 node``, ``3,644 nodes``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def distinct(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Number labels of options that occur again: the browser knows an option of a field by its label alone."""
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name, label in labels.items():
+        numbered = (f"{label} ({number})" for number in count(2))
+        found[name] = next(each for each in chain([label], numbered) if each not in taken)
+        taken.add(found[name])
+    return found
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:

@@ -80,7 +80,7 @@ OVERLAYS = {
     "NaN and infinity": "NaN and infinity",
     "Largest magnitude": "Largest magnitude",
     "Error, accumulated": "Error in units of the tolerance",
-    "Error, added (estimated)": "Error added (tolerances, estimated)",
+    "Error, added (estimated)": "Relative RMS error added (estimated)",
     "Match or differ": "Match or differ",
 }
 """What is chosen → the legend's title."""

@@ -1,6 +1,6 @@
 """The form that asks by what the graph is coloured."""
 
-from graphdebug.ui.coloring import distinct
+from graphdebug.ui.words import distinct
 
 
 def test_options_have_labels_of_their_own() -> None:
