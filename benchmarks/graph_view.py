@@ -1,31 +1,42 @@
-"""How the graph view feels: expanding a group, a click's way to the panel, panning and zooming, bytes and memory.
+"""How a graph view feels: opening it, expanding a group, from a click to the panel, pan and zoom, bytes, memory.
 
-Opening a page is `page_open.py`'s, side by side with other tools; these are the figures of a view that is open, in
-headless Chromium with software rendering:
+graphdebug beside Netron and Model Explorer, in one run, in headless Chromium with software rendering. Each viewer and
+model has a process of its own, so that one that hangs (`--limit`) costs its own figures only:
 
-* *expand*: median over up to five groups of the opening level, from asking to the frame that shows the new picture;
-* *click → panel*: median over ten nodes, from pressing the mouse to the panel that shows the node's name; *first*: the
-  first click after the page was opened;
-* *frames*: 95th percentile of the time between frames while panning and zooming, with every group expanded (at most as
-  many boxes as a scene may have) and the whole graph in view;
-* *payload*: bytes of the opening scene as sent; *expanded*: of the scene with every group open;
-* *heap*: the page's JavaScript heap with the opening level, and with everything expanded.
+* *open*: seconds from the request to the first drawn graph: Netron's whole graph, Model Explorer's first box,
+  graphdebug's opening level. *Cold*: a new server and a fresh profile; *warm*: the same server, another profile;
+* *expand*: for graphdebug the median over up to five groups of the opening level, from asking to the frame that shows
+  the new picture; for Model Explorer its only box, from pressing the mouse to the first frame after its layout;
+* *click → panel*: median over some nodes, from pressing the mouse to the panel that shows them; *first*: the first
+  click after the page was opened;
+* *frames*: 95th percentile of the time between frames while dragging and turning the wheel, zoomed out, with every
+  group expanded (in graphdebug at most as many boxes as a scene may have) and the number of boxes;
+* *payload*: bytes of what is drawn first as sent: graphdebug's scene, Model Explorer's graph, for Netron the file;
+  *expanded*: of the scene with every group open;
+* *heap*: the page's JavaScript heap with the first picture, and with everything expanded.
 
-Usage: python benchmarks/graph_view.py MODEL.onnx …
+Usage: python benchmarks/graph_view.py MODEL.onnx … [--others VENV/bin/python] [--limit 120]
+`--others` is an interpreter that has the other viewers, which need an environment of their own:
+    python -m venv VENV && VENV/bin/pip install netron==9.3.3 ai-edge-model-explorer==0.1.34 model-explorer-onnx==0.4.2
 """
 
 import argparse
+import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from page_open import FLAGS, GRAPH_DRAWN, REGISTER, ROOT, free_port, server
-from playwright.sync_api import Browser, Page, sync_playwright
+from gestures import HEAP, Figure, Tab, clicked, opened, seconds_to, tab
+from other_viewers import missing, model_explorer, netron
+from page_open import FLAGS, REGISTER, ROOT, free_port, server
+from playwright.sync_api import Browser, sync_playwright
 
 _ON = "(host, given) => { const view = host.graphView; const next = () => new Promise(requestAnimationFrame);"
 EXPAND = (
@@ -48,7 +59,7 @@ EXPAND = (
     return times;
   })(); }"""
 )
-FRAMES = (
+EVERYTHING = (
     _ON
     + """
   return (async () => {
@@ -56,16 +67,7 @@ FRAMES = (
     for (let wait = 0; wait < 600 && host.dataset.state !== "ready"; wait++) await next();
     view.fit();
     for (let wait = 0; wait < 60; wait++) await next();
-    const times = [];
-    let last = await next();
-    for (let frame = 0; frame < 120; frame++) {
-      if (frame % 20 < 10) view.stage.pan(frame % 2 ? 9 : -9, 5);
-      else view.zoom(frame % 20 < 15 ? 1.02 : 1 / 1.02);
-      const now = await next();
-      times.push(now - last);
-      last = now;
-    }
-    return [times, view.scene.boxes];
+    return view.scene.boxes;
   })(); }"""
 )
 NODES = (
@@ -88,91 +90,120 @@ PLACE = (
   return view.source.selected(view.graph, [given]).then(({ names: [name] }) => ({ name, ...view.rectOf(given) })); }"""
 )
 SENT = "performance.getEntriesByType('resource').filter((e) => /\\/scene/.test(e.name)).map((e) => e.encodedBodySize)"
-HEAP = "performance.memory ? performance.memory.usedJSHeapSize : 0"
+DRAWN = "[...document.querySelectorAll('div')].some((each) => each.shadowRoot?.querySelector('[data-state=ready]'))"
+SHOWN = "[...document.querySelectorAll('[data-testid=stCode] code')].some((code) => code.textContent.trim() === NAME)"
 
 
-def measured(browser: Browser, model: Path) -> dict[str, Any]:
-    """Return the figures of one model."""
+def graphdebug(browser: Browser, model: Path, limit: float) -> Iterator[Figure]:
+    """Measure graphdebug."""
     with tempfile.TemporaryDirectory() as home:
         env = {"GRAPHDEBUG_HOME": home}
         command = [sys.executable, "-c", REGISTER, str(model)]
         done = subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, check=True)
         model_id, port = done.stdout.decode().strip().splitlines()[-1], free_port()
         app = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+        url = f"http://127.0.0.1:{port}/graph?model={model_id}"
         with server(app, f"http://127.0.0.1:{port}/_stcore/health", env):
-            page = browser.new_context(viewport={"width": 1600, "height": 1000}).new_page()
-            page.goto(f"http://127.0.0.1:{port}/graph?model={model_id}")
-            page.wait_for_selector(GRAPH_DRAWN, timeout=120_000)
-            page.wait_for_timeout(2000)
-            return figures(page)
+            yield "cold", (cold := seconds_to(browser, url, DRAWN, limit))
+            if cold is None:
+                return
+            with tab(browser) as page:
+                yield "warm", opened(page, url, DRAWN, limit)
+                page.wait(2000)
+                yield "heap", page.ask(HEAP)
+                yield "payload", page.ask(SENT)[0]
+                view = page.page.locator(".graph-view")
+                yield from clicked([click_to_panel(page, box) for box in view.evaluate(NODES, None)])
+                if expanded := view.evaluate(EXPAND, None):
+                    yield "expand", statistics.median(expanded)
+                yield "boxes", view.evaluate(EVERYTHING, None)
+                yield "frames", page.frames()
+                yield "everything", page.ask(SENT)[-1]
+                yield "heap_all", page.ask(HEAP)
 
 
-def figures(page: Page) -> dict[str, Any]:
-    """Measure a page whose graph is drawn."""
-    view = page.locator(".graph-view")
-    heap = page.evaluate(HEAP)
-    sent = page.evaluate(SENT)
-    clicks = [click_to_panel(page, box) for box in view.evaluate(NODES, None)]
-    expanded = view.evaluate(EXPAND, None)
-    frames, boxes = view.evaluate(FRAMES, None)
-    return {
-        "expand": statistics.median(expanded) if expanded else None,
-        "first": clicks[0] if clicks else None,
-        "click": statistics.median(clicks[1:]) if len(clicks) > 1 else None,
-        "frames": statistics.quantiles(frames, n=20)[-1],
-        "boxes": boxes,
-        "payload": sent[0] if sent else None,
-        "all": page.evaluate(SENT)[-1],
-        "heap": heap,
-        "heap_all": page.evaluate(HEAP),
-    }
-
-
-ARRIVED = """(name) => { window.arrived = new Promise((resolve) => {
-  const pressed = new Promise((done) => {
-    addEventListener("pointerdown", () => done(performance.now()), { once: true, capture: true });
-  });
-  const codes = () => [...document.querySelectorAll("[data-testid=stCode] code")];
-  const shown = () => codes().map((code) => code.textContent.trim());
-  pressed.then((start) => {
-    const look = () => (shown().includes(name) ? resolve(performance.now() - start) : requestAnimationFrame(look));
-    look();
-  });
-}); }"""
-
-
-def click_to_panel(page: Page, box: str) -> float:
+def click_to_panel(page: Tab, box: str) -> float | None:
     """Return the milliseconds from pressing the mouse on a node to the panel that shows its name."""
-    page.locator(".graph-view").evaluate(PLACE, box)
-    page.wait_for_timeout(500)
-    place = page.locator(".graph-view").evaluate(PLACE, box)
-    page.evaluate(ARRIVED, place["name"])
-    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + min(place["height"] / 2, 10))
-    took: float = page.evaluate("window.arrived")
-    return took
+    view = page.page.locator(".graph-view")
+    view.evaluate(PLACE, box)
+    page.wait(500)
+    place = view.evaluate(PLACE, box)
+    shown = SHOWN.replace("NAME", json.dumps(place["name"]))
+    return page.click(place["x"] + place["width"] / 2, place["y"] + min(place["height"] / 2, 10), shown)
+
+
+VIEWERS = "graphdebug", "Netron", "Model Explorer"
+PATIENCE = 6
+"""So many times the limit a viewer has for all its figures together."""
+
+
+def measure(viewer: str, model: Path, others: str, limit: float) -> None:
+    """Print each figure of one viewer and model as it comes, a line of JSON each."""
+    with sync_playwright() as playwright:
+        flags = [*FLAGS, "--enable-precise-memory-info"]
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        if viewer == "graphdebug":
+            figures = graphdebug(browser, model, limit)
+        else:
+            figures = (netron if viewer == "Netron" else model_explorer)(browser, others, model, limit)
+        for name, value in figures:
+            print(json.dumps({name: value}), flush=True)
+
+
+def measured(viewer: str, model: Path, others: str, limit: float) -> dict[str, Any]:
+    """Return the figures of one viewer and model, as far as it came."""
+    command = [sys.executable, __file__, str(model), "--only", viewer, "--others", others, "--limit", str(limit)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        output, _ = child.communicate(timeout=PATIENCE * limit)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+    found: dict[str, Any] = {}
+    for line in output.splitlines():
+        found |= json.loads(line)
+    return found
+
+
+def row(found: dict[str, Any], limit: float) -> str:
+    """Return the cells of one viewer and model."""
+
+    def cell(name: str, divisor: float = 1, digits: int = 0) -> str:
+        value = found.get(name)
+        return "–" if value is None else f"{value / divisor:,.{digits}f}"
+
+    opening = ["cold", "warm"] if found.get("cold") is not None else []
+    cells = [cell(name, digits=2) for name in opening] or [f"never (> {limit:.0f} s)", "–"]
+    cells += [cell(name) for name in ("expand", "click", "first")]
+    cells.append(f"{cell('frames')} ({cell('boxes')})")
+    cells += [cell(name, 1e3) for name in ("payload", "everything")]
+    return " | ".join([*cells, f"{cell('heap', 1e6)} → {cell('heap_all', 1e6)}"])
 
 
 def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path)
+    parser.add_argument("--others", default="", help="an interpreter that has Netron and Model Explorer")
+    parser.add_argument("--limit", type=float, default=120, help="seconds a viewer has to draw a graph")
+    parser.add_argument("--only", choices=VIEWERS, help="measure one viewer and print its figures as JSON")
     args = parser.parse_args()
-    print("| model | expand ms | click → panel ms | first ms | frames p95 ms (boxes) ", end="")
-    print("| payload kB | expanded kB | heap MB |\n|---|---|---|---|---|---|---|---|")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=[*FLAGS, "--enable-precise-memory-info"]
-        )
-        for model in args.models:
-            found = measured(browser, model)
-            text = {key: "–" if value is None else f"{value:,.0f}" for key, value in found.items()}
-            sizes = [f"{(found[key] or 0) / 1e3:,.0f}" for key in ("payload", "all")]
-            heap = f"{found['heap'] / 1e6:.0f} → {found['heap_all'] / 1e6:.0f}"
-            print(
-                f"| {re.sub('[|]', '', model.stem)} | {text['expand']} | {text['click']} | {text['first']} | "
-                f"{text['frames']} ({text['boxes']}) | {sizes[0]} | {sizes[1]} | {heap} |",
-                flush=True,
-            )
+    if args.only:
+        measure(args.only, args.models[0].resolve(), args.others, args.limit)
+        return
+    lacking = {
+        "Netron": missing(args.others, "netron"),
+        "Model Explorer": missing(args.others, "model_explorer", "model_explorer_onnx"),
+    }
+    for sentence in filter(None, lacking.values()):
+        print(sentence, file=sys.stderr)
+    print("| model | viewer | open cold s | warm s | expand ms | click → panel ms | first ms ", end="")
+    print(f"| frames p95 ms (boxes) | payload kB | expanded kB | heap MB |\n{'|---' * 11}|")
+    for model in args.models:
+        for viewer in VIEWERS:
+            if not lacking.get(viewer):
+                found = measured(viewer, model.resolve(), args.others, args.limit)
+                print(f"| {re.sub('[|]', '', model.stem)} | {viewer} | {row(found, args.limit)} |", flush=True)
 
 
 if __name__ == "__main__":
