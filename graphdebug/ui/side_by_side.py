@@ -14,6 +14,7 @@ from graphdebug.ui.graph_view.pair import pair_view
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.words import ago, plain
 from graphdebug.view.differences import Kind, Matching
+from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobState, ModelEntry
 
@@ -36,6 +37,8 @@ def side_by_side(left: ModelEntry) -> None:
     if _is_making(left):
         return
     if right is None:
+        if state.parameter("other") not in (None, left.id):
+            st.warning("The other model of this link is not in the workspace any more.", icon=":material/link_off:")
         st.info(
             "Choose what to put beside this model: another version of it, another export, or the graph that ONNX "
             "Runtime makes of it. Equal nodes are matched, differences are marked, and both graphs move together.",
@@ -137,8 +140,8 @@ def _overlay(entry: ModelEntry, graph: str, found: Matching, side: int) -> Overl
     shades, ends = dict[int, Shade](), dict[str, str]()
     for match in found.differences:
         ours, theirs = (match.left, match.right)[:: 1 if side == 0 else -1]
-        beside = ", ".join(units[1 - side][unit].op for unit in theirs[:6])
-        text = "; ".join(match.what) or (f"{match.kind}: {beside}" if beside else str(match.kind))
+        beside = ", ".join(shortened(units[1 - side][unit].op) for unit in theirs[:6])
+        text = "; ".join(match.what) or (f"{match.kind}: {beside}" if beside else "")
         for unit in ours:
             kind, _, name = units[side][unit].id.partition(":")
             if kind == "n":

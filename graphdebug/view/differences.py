@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 
 from graphdebug.model.records import ValueType
 from graphdebug.view.fusing import groups
@@ -12,7 +13,7 @@ from graphdebug.view.labels import shortened, type_label
 from graphdebug.view.matching import Pairing, pairing
 from graphdebug.view.outline import Outline, Unit
 
-_MOST_SAID = 12
+_MOST_SAID, _LONGEST_SAID = 12, 200
 _COMMUTATIVE = frozenset(("Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"))
 
 
@@ -112,7 +113,8 @@ class _Differ:
             return Match(Kind.RIGHT, left, right)
         if len(left) > 1 or len(right) > 1:
             return Match(Kind.FUSED, left, right)
-        what = tuple(self._said(left[0], right[0]))[:_MOST_SAID]
+        said = islice(self._said(left[0], right[0]), _MOST_SAID)
+        what = tuple(shortened(each, _LONGEST_SAID) for each in said)
         return Match(Kind.CHANGED if what else Kind.SAME, left, right, what)
 
     def _said(self, a: int, b: int) -> Iterator[str]:

@@ -186,6 +186,38 @@ def test_a_group_expanded_on_the_right_is_expanded_on_the_left(
     expect_chosen(page, "s:layers.1", "s:layers.1")
 
 
+def test_a_nested_graph_opens_beside_its_counterpart(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
+    """A node put in front moves the If to another place; one of its branches has another operator."""
+
+    def change(nodes: list[NodeProto]) -> None:
+        owner = next(node for node in nodes if node.op_type == "If")
+        branch = next(each for each in owner.attribute if each.name == "then_branch").g
+        branch.node[0].op_type = "Sub" if branch.node[0].op_type != "Sub" else "Add"
+        nodes.insert(0, helper.make_node("Relu", [nodes[0].input[0]], ["nowhere"], "in front"))
+
+    source = samples / "if_captures.onnx"
+    side_by_side(page, server, source, edited(source, tmp_path / "edited.onnx", change))
+    owner = tell(page, "Object.keys(views[0].scene.meta.children)[0]")
+    click(page, 0, owner, times=2)
+    page.get_by_role("menuitem", name="then_branch").click()
+    page.wait_for_function(f"() => {VIEWS}.every((view) => view.scene?.meta.graph.endsWith('.then_branch'))")
+    assert tell(page, "views[0].graph !== views[1].graph")
+    expect(page.get_by_text(re.compile("^1 of . nodes? differ"))).to_be_visible()
+    expect(page.get_by_role("option")).to_contain_text("op: ")
+    page.get_by_role("option").click()
+    expect_chosen(page, "n:0", "n:0")
+    page.locator(".pair .graph-view").nth(1).focus()
+    page.keyboard.press("Backspace")
+    page.wait_for_function(f"() => {VIEWS}.every((view) => view.scene?.meta.graph === '')")
+
+
+def test_a_link_to_a_model_that_is_gone_says_so(page: Page, server: str, samples: Path) -> None:
+    show(page, server, samples / "line.onnx")
+    page.goto(f"{server}/side_by_side?model={model_id(page)}&other=0123456789abcdef")
+    expect(page.get_by_text("is not in the workspace any more")).to_be_visible()
+    expect(page.get_by_text("Choose what to put beside this model")).to_be_visible()
+
+
 def test_what_onnx_runtime_made_of_it(page: Page, server: str, samples: Path) -> None:
     show(page, server, samples / "resnet_torchscript.onnx")
     page.goto(f"{server}/side_by_side?model={model_id(page)}")

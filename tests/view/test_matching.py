@@ -340,3 +340,24 @@ def test_a_group_stands_for_the_smallest_that_holds_the_counterparts_of_its_node
     assert {group: one[group] for group in ("s:b0", "s:b1", "s:b2")} == {"s:b0": "s:b0", "s:b1": "s:c1", "s:b2": "s:b2"}
     assert other["s:c1"] == "s:b1"
     assert other["s:b0/rest"] == "s:b0"
+
+
+def test_what_is_said_of_hostile_names_is_one_printable_line() -> None:
+    evil = "a\u202e\nb" * 500
+    left, right = (
+        model_of([helper.make_node("Custom", ["x"], ["y"], "n", "evil", **{evil: text})]) for text in ("one", evil)
+    )
+    change = only(between(left, right))
+    assert change.kind is Kind.CHANGED
+    assert all(each.isprintable() and len(each) <= 200 for each in change.what)
+
+
+def test_a_value_that_everything_uses_is_matched_in_time() -> None:
+    """Work is in proportion to lines: four thousand users of one value, and a node that takes them all."""
+
+    def star(op: str) -> Model:
+        rays = [helper.make_node("Relu" if i else op, ["x"], [f"r{i}"]) for i in range(4_000)]
+        return model_of([*rays, helper.make_node("Concat", [f"r{i}" for i in range(4_000)], ["y"], axis=0)])
+
+    found = between(star("Relu"), star("Sigmoid"))
+    assert found.sentence == "1 of 4,001 nodes differ: 1 changed."

@@ -63,6 +63,7 @@ export const COMMANDS = [
   { group: "Select", keys: ["c", "Ctrl+c"], show: "c", label: "copy names", menu: (ids) => (many(ids) ? "Copy names" : "Copy the name"), on: (view, ids) => view.marking.copyNames(ids) },
   { group: "Select", keys: ["m", "ContextMenu", "Shift+F10"], show: "m, menu key", label: "what can be done with it", run: (view) => view.menu.openAtChoice() },
   ...FINDING,
+  { group: "Find", keys: [".", ","], show: ".  ,", label: "side by side: next difference, the one before", run: (view, key) => view.follow?.step(key === "." ? 1 : -1) },
   { group: "Look", keys: ["f"], show: "f", label: "fit everything", run: (view) => view.fit() },
   { group: "Look", keys: ["z"], show: "z", label: "go to what is chosen or selected", run: goThere },
   { group: "Look", keys: ["+", "=", "-"], show: "+  −", label: "zoom", run: (view, key) => view.zoom(key === "-" ? 1 / ZOOM : ZOOM) },

@@ -50,7 +50,7 @@ class Pair {
     this.host = element("div", { class: "pair" }, this.list.head, element("div", { class: "sides" }, ...sides), this.list.list);
     this.host.pair = this;
     this.host.dataset.state = "loading";
-    this.host.addEventListener("keydown", (event) => this.#press(event));
+    this.host.addEventListener("keydown", (event) => this.#press(event)); // in a view it is a command like any other
     root.append(this.host);
   }
 
@@ -92,6 +92,11 @@ class Pair {
     const typing = event.composedPath()[0]?.tagName === "INPUT";
     if (!by || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
+    this.step(by);
+  }
+
+  /** Go to the next difference, or back to the one before. */
+  step(by) {
     this.list.step(by);
   }
 

@@ -59,7 +59,7 @@ class GraphView {
   constructor(root) {
     this.scene = null;
     this.choice = NOTHING;
-    this.follow = null; // {chosen, shown, moved}: another view is kept in step with this one, see pair.js
+    this.follow = null; // {chosen, shown, moved, step}: another view is kept in step with this one, see pair.js
     this.loader = new Loader(this);
     this.snapshot = new Snapshot();
     this.look = { box: -1, edges: {}, hovered: -1, shades: new Map(), marks: new Map(), light: null, marked: null, company: [], moving: false, transition: null };
