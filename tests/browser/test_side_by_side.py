@@ -234,6 +234,7 @@ def test_what_onnx_runtime_made_of_it(page: Page, server: str, samples: Path) ->
     expect_chosen(page, relu, fused)
     click(page, 0, conv)
     expect_chosen(page, conv, fused)
+    expect(page).to_have_url(re.compile(f"node={conv[2:]}(&|$)"))
     page.reload()
     expect(page.locator(READY)).to_be_visible(timeout=60_000)
     expect_chosen(page, conv, fused)
