@@ -1,7 +1,7 @@
 """Two models side by side: which node is which, and what differs."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -194,8 +194,9 @@ def _difference(found: Matching, match: Match) -> Difference:
 
 
 def _ops(side: Outline, units: tuple[int, ...]) -> str:
-    """Return the operators of some units, each once: ``Conv + Relu``."""
-    ops = list(dict.fromkeys(shortened(side.units[unit].op) for unit in units))
+    """Return the operators of some units: ``Conv + Relu×2``."""
+    counts = Counter(shortened(side.units[unit].op) for unit in units)
+    ops = [f"{op}×{count}" if count > 1 else op for op, count in counts.items()]
     return " + ".join([*ops[:_MOST_OPS], *(["…"] if len(ops) > _MOST_OPS else [])])
 
 

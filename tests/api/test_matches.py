@@ -87,6 +87,23 @@ def test_nested_graphs_are_those_of_the_counterpart(client: TestClient) -> None:
     assert [each["ops"] for each in other["differences"]] == ["Exp → Abs"]
 
 
+def test_several_nodes_that_became_one_are_counted(client: TestClient, workspace: Workspace, tmp_path: Path) -> None:
+    def model(ops: list[str]) -> onnx.ModelProto:
+        x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in "xy")
+        names = ["x", *(f"v{step}" for step in range(len(ops) - 1)), "y"]
+        nodes = [helper.make_node(op, [names[at]], [names[at + 1]], f"n{at}") for at, op in enumerate(ops)]
+        return helper.make_model(helper.make_graph(nodes, "g", [x], [y]), ir_version=10)
+
+    for name, ops in (("three", ["Abs", "Abs", "Neg"]), ("one", ["Mish"])):
+        path, made = tmp_path / f"{name}.onnx", tmp_path / name
+        made.mkdir()
+        onnx.save(model(ops), path)
+        workspace.add_model(name, open_job(OpenRequest(str(path)), made, lambda share, message: None), made, path)
+    found = client.get("/graphdebug/models/three/matches", params={"other": "one"}).json()
+    assert [(each["kind"], each["ops"]) for each in found["differences"]] == [("fused", "Abs×2 + Neg → Mish")]
+    assert [["n:0", "n:1", "n:2"], ["n:0"]] in found["others"]
+
+
 def test_what_is_not_there_is_said(client: TestClient) -> None:
     assert "no graph" in ask(client, 404, graph="3.nothing")["error"]
     assert "not in the workspace" in ask(client, 404, other="gone")["error"]
