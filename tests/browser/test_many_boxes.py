@@ -59,6 +59,39 @@ def test_the_picture_moves_while_the_camera_does(page: Page, server: str, long_c
     assert alike > 0.98, "the picture went where the camera did"
 
 
+HOVERED = """new Promise((done) => {
+  const { boxesIn } = view.scene;
+  let painted = 0;
+  view.scene.boxesIn = (area) => { painted += area.w > 1000; return boxesIn.call(view.scene, area); };
+  const pixels = () => [...view.canvas.getContext("2d").getImageData(0, 0, view.canvas.width, view.canvas.height).data];
+  const different = (a, b) => a.filter((value, i) => value !== b[i]).length;
+  const before = pixels();
+  const box = view.scene.boxesIn({ x: 0, y: 0, w: 500, h: 500 })[0];
+  const { x, y, width, height } = view.rectOf(view.scene.idOf(box));
+  const at = (clientX, clientY) => {
+    view.canvas.dispatchEvent(new PointerEvent("pointermove", { clientX, clientY, bubbles: true }));
+  };
+  at(x + width / 2, y + height / 2);
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const hovered = [view.look.hovered === box, different(before, pixels())];
+    const frame = view.canvas.getBoundingClientRect();
+    at(frame.left + 3, frame.bottom - 3);
+    requestAnimationFrame(() => requestAnimationFrame(() => done([...hovered, different(before, pixels()), painted])));
+  }));
+})"""
+
+
+def test_a_ring_under_the_pointer_paints_nothing_else_anew(page: Page, server: str, long_chain: Path) -> None:
+    show(page, server, long_chain)
+    ask(page, "view.setModes({ flat: true }).then(() => view.fit())")
+    page.wait_for_timeout(800)
+    hovered, ring, left, painted = ask(page, HOVERED)
+    assert hovered
+    assert ring > 0, "there is a ring"
+    assert left == 0, "and it goes again"
+    assert painted == 0
+
+
 def test_far_zooms_are_painted_anew(page: Page, server: str, long_chain: Path) -> None:
     show(page, server, long_chain)
     ask(page, "view.setModes({ flat: true }).then(() => view.fit())")

@@ -64,13 +64,21 @@ export function paint(ctx, scene, camera, size, theme, look) {
   if (k > 0.08) paintMarks(ctx, scene, clear.leaves, rectOf, theme, look, k);
   if (look.marked) paintMarked(ctx, scene, leaves, look.marked, rectOf, (box) => radiusOf(scene, box), theme, k);
   if (look.light) paintLights(ctx, scene, clear.leaves, rectOf, theme, look.light, k);
-  for (const box of [...look.company, look.hovered, look.box]) {
+  for (const box of [...look.company, look.box]) {
     if (box < 0 || box >= scene.boxes) continue;
     const chosen = box === look.box;
     paintRing(ctx, rectOf(box), radiusOf(scene, box), theme.accent, chosen ? theme.halo : null, chosen ? k : 2 * k);
   }
   if (look.marked && !look.transition) paintFlags(ctx, scene, look.marked, rectOf, theme, k);
   return boxes.length + edges.length;
+}
+
+/** Paint, over everything else, a ring around what lies under the pointer. */
+export function paintHovered(ctx, scene, { k, tx, ty }, { ratio }, theme, look) {
+  const { hovered } = look;
+  if (hovered < 0 || hovered >= scene.boxes || hovered === look.box) return;
+  ctx.setTransform(k * ratio, 0, 0, k * ratio, tx * ratio, ty * ratio);
+  paintRing(ctx, rectsOf(scene, look.transition)(hovered), radiusOf(scene, hovered), theme.accent, null, 2 * k);
 }
 
 /** What is painted one over the other: all at once, or what a highlight fades and then what it does not. */

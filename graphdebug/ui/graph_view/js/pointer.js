@@ -119,6 +119,6 @@ export class Pointer {
     if (found.box === this.hovered.box && found.edge === this.hovered.edge) return;
     this.hovered = found;
     view.look.hovered = found.box;
-    view.stage.invalidate();
+    view.stage.invalidate(true);
   }
 }

@@ -11,7 +11,7 @@ export class Stage {
   /**
    * @param {HTMLElement} host its size is the canvas's
    * @param {HTMLCanvasElement} canvas
-   * @param {(size: {width, height, ratio}, camera: Object) => void} draw
+   * @param {(size: {width, height, ratio}, camera: Object, stale: boolean) => void} draw not `stale`: see invalidate
    * @param {() => void} settled called when the camera came to rest
    */
   constructor(host, canvas, draw, settled) {
@@ -100,8 +100,9 @@ export class Stage {
     return entry;
   }
 
-  /** Paint soon. */
-  invalidate() {
+  /** Paint soon; `hovering`: nothing is new but what lies under the pointer. */
+  invalidate(hovering = false) {
+    this.stale ||= !hovering;
     this.frame ??= requestAnimationFrame((now) => this.#frame(now));
   }
 
@@ -139,7 +140,9 @@ export class Stage {
       entry.motion(t < 1 ? ease(t) : 1);
       if (t >= 1) this.motions.delete(entry);
     }
-    this.draw({ width: this.width, height: this.height, ratio: this.ratio }, this.camera);
+    const { stale } = this;
+    this.stale = false;
+    this.draw({ width: this.width, height: this.height, ratio: this.ratio }, this.camera, stale);
     if (this.motions.size) this.invalidate();
     else if (running) this.settled();
   }

@@ -22,7 +22,7 @@ import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { inShades } from "./overlay.js";
-import { paint } from "./painter.js";
+import { paint, paintHovered } from "./painter.js";
 import { Pointer } from "./pointer.js";
 import { Reach } from "./reach.js";
 import { Kind } from "./scene.js";
@@ -301,7 +301,7 @@ class GraphView {
     this.host.graphView = this;
     this.host.dataset.state = "loading";
     root.append(this.host);
-    this.stage = new Stage(this.host, this.canvas, (size, camera) => this.#draw(size, camera), () => this.#save());
+    this.stage = new Stage(this.host, this.canvas, (...how) => this.#draw(...how), () => this.#save());
     this.keys = new Keys(this);
     this.pointer = new Pointer(this);
     this.host.append(this.pointer.band);
@@ -338,16 +338,17 @@ class GraphView {
     this.reach.show(found);
   }
 
-  #draw(size, camera) {
+  #draw(size, camera, stale) {
     this.look.moving = this.stage.moving;
     const begin = performance.now();
     const ctx = this.canvas.getContext("2d", { alpha: false });
     if (this.scene) {
-      const still = this.stage.travelling && !this.look.transition;
-      if (!still || !this.snapshot.paint(ctx, this.scene, camera, size, this.theme.background)) {
+      const kept = (this.stage.travelling || !stale) && !this.look.transition;
+      if (!kept || !this.snapshot.paint(ctx, this.scene, camera, size, this.theme.background)) {
         const painted = paint(ctx, this.scene, camera, size, this.theme, this.look);
         this.snapshot.take(this.canvas, this.scene, camera, painted);
       }
+      paintHovered(ctx, this.scene, camera, size, this.theme, this.look);
       this.map.draw(this.scene, camera, size, this.theme, this.look);
     } else {
       ctx.fillStyle = this.theme?.background ?? "#fff";
