@@ -40,9 +40,8 @@ def chosen_overlay(entry: ModelEntry, suggested: Overlay | None = None) -> Overl
         return suggested
     if asked == OPERATORS:
         return None
-    scale = st.session_state.get("color:scale", "auto")
     try:
-        return _overlay((entry.id, entry.location), _graph(), asked, scale, _limits()[0], entry)
+        return _overlay((entry.id, entry.location), _graph(), asked, _scale(), _limits()[0], entry)
     except (WorkspaceError, KeyError):  # the form says so
         return suggested
 
@@ -87,16 +86,19 @@ def _fields(entry: ModelEntry) -> None:
     )
     if name in OF_JOBS:
         _job_field(entry, name, which)
+    _show("color:scale", _scale())
     st.segmented_control(
         "Scale of numbers",
         SCALES,
         format_func=_short,
-        default="auto",
         required=True,
         key="color:scale",
-        persist_state="session",
+        on_change=_take,
+        args=("scale", "auto"),
     )
-    st.text_input("Thresholds", key="color:limits", placeholder="10, 100 or 1 ms, 20 kB", persist_state="session")
+    _show("color:limits", state.parameter("limits") or "")
+    hint = "10, 100 or 1 ms, 20 kB"
+    st.text_input("Thresholds", key="color:limits", placeholder=hint, on_change=_take, args=("limits", ""))
     if problem := _limits()[1]:
         st.error(problem)
 
@@ -128,6 +130,12 @@ def _show(key: str, value: str | None) -> None:
         st.session_state[key] = value
 
 
+def _take(parameter: str, usual: str) -> None:
+    """Take over how numbers become colours; what is usual is not said in the link."""
+    value = st.session_state[f"color:{parameter}"]
+    state.set_parameters(**{parameter: value if value != usual else None})
+
+
 def _choose(entry: ModelEntry) -> None:
     name = st.session_state["color:source"]
     job = usual_job(entry, name) if name in OF_JOBS else ""
@@ -135,7 +143,9 @@ def _choose(entry: ModelEntry) -> None:
 
 
 def _choose_job(name: str, key: str) -> None:
-    if job := st.session_state[key]:
+    # The field may be told of once more when it is gone already, because something else was chosen meanwhile.
+    still = (state.parameter("color") or AUTOMATIC).partition(":")[0] == name
+    if still and (job := st.session_state.get(key)):
         state.set_parameters(color=f"{name}:{job}")
 
 
@@ -152,9 +162,14 @@ def _graph() -> str:
     return state.parameter("graph") or MAIN_GRAPH
 
 
+def _scale() -> str:
+    asked = state.parameter("scale")
+    return asked if asked in SCALES else "auto"
+
+
 def _limits() -> tuple[tuple[float, ...], str]:
     """Return the thresholds that were typed, ascending, and what is wrong with them."""
     try:
-        return limits_in(st.session_state.get("color:limits", "")), ""
+        return limits_in(state.parameter("limits") or ""), ""
     except ValueError:
         return (), "Thresholds are numbers, like 10, 1 ms, 20 kB, 3 M, 1e6."
