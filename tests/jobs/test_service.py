@@ -17,6 +17,7 @@ from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
 from graphdebug.model.document import open_model
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.events import Limits
+from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState
@@ -53,6 +54,16 @@ def ended(workspace: Workspace, job_id: str) -> JobEntry:
 
 def opened(workspace: Workspace, path: Path) -> JobEntry:
     return ended(workspace, service.open_path(workspace, path))
+
+
+def test_a_measurement_leaves_times_and_a_few_facts(workspace: Workspace, samples: Path) -> None:
+    request = LatencyRequest(ModelLocation(str(samples / "line.onnx")), repetitions=2)
+    job = ended(workspace, service.submit(workspace, "measure", LATENCY_JOB, request, limits=LIMITS))
+    assert job.state is JobState.DONE
+    times = service.result(workspace, job.id, LatencyResult)
+    assert (job.summary["level"], job.summary["nodes"]) == ("all", len(times.graphs[""]))
+    assert job.summary["seconds"] == times.seconds > 0
+    assert [path.name for path in job.folder.iterdir()] == ["result.json"]
 
 
 def test_a_job_leaves_its_result(workspace: Workspace) -> None:
