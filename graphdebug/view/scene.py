@@ -9,12 +9,12 @@ import numpy as np
 from graphdebug.model.document import Model
 from graphdebug.model.functions import trail
 from graphdebug.model.records import Finding, Severity
-from graphdebug.view.boxes import Look, group_look, input_look, node_look, output_look, stub_label
-from graphdebug.view.chips import Chips
+from graphdebug.view.boxes import Look, stub_label
 from graphdebug.view.compose import Composition, TooManyFramesError, compose
 from graphdebug.view.contents import Contents, contents
 from graphdebug.view.labels import CATEGORIES, shortened, type_label
 from graphdebug.view.layering import Floats
+from graphdebug.view.looks import looks_of
 from graphdebug.view.scopes import ScopeNode
 from graphdebug.view.structure import is_part
 from graphdebug.view.visible import MOST_BOXES, Visible, gain, lines, visible
@@ -206,7 +206,7 @@ def group_nodes(model: Model, graph: str, group_id: str) -> tuple[int, ...]:
 def _draw(model: Model, graph: str, shown: Visible, direction: str, findings: Iterable[Finding]) -> Scene:
     """Return the scene of what is shown. TooManyFramesError: it would take too long."""
     known, index = contents(model, graph), model.graphs[graph]
-    looks = _looks(model, graph, shown)
+    looks = looks_of(model, graph, shown)
     pairs = lines(known, shown)
     composition = compose(
         shown.parents,
@@ -239,26 +239,6 @@ def _draw(model: Model, graph: str, shown: Visible, direction: str, findings: It
         height=composition.height,
         notices=tuple(shown.notices),
     )
-
-
-def _looks(model: Model, graph: str, shown: Visible) -> list[Look]:
-    known, index = contents(model, graph), model.graphs[graph]
-    chips, types = Chips(model, index), model.types[graph]
-    looks = []
-    for what, frame in zip(shown.what, shown.frames, strict=True):
-        if isinstance(what, ScopeNode):
-            looks.append(group_look(what, index, chips, frame=frame))
-        elif what < known.nodes:
-            calls = any(path.startswith("fn:") and "/" not in path for _, path in index.children.get(what, ()))
-            looks.append(node_look(index.nodes[what], index.names[what], chips, calls_function=calls))
-        elif what < known.output_item(0):
-            name = known.inputs[what - known.nodes]
-            mark = "captured" if name in known.captured else "missing" if name in known.missing else ""
-            looks.append(input_look(name, types.get(name), mark))
-        else:
-            name = known.outputs[what - known.output_item(0)]
-            looks.append(output_look(name, types.get(name)))
-    return looks
 
 
 def _boxes(
