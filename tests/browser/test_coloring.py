@@ -50,6 +50,7 @@ def test_by_multiply_accumulates_on_every_page(page: Page, server: str, samples:
     expect(limit).to_be_visible()
     page.reload()
     expect(legend).to_be_visible(timeout=30_000)
+    expect(limit).to_be_visible()
 
 
 def test_by_a_file_of_ones_own_also_after_a_refresh(page: Page, server: str, samples: Path, tmp_path: Path) -> None:

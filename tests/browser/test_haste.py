@@ -1,6 +1,7 @@
 """Somebody faster than the line: what is done before the server has answered is not lost."""
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
+from tests.browser.test_coloring import pick
 from tests.browser.test_graph import VIEW, ask, click, expect_selected, show
 from tests.browser.test_story import go
 
@@ -18,7 +20,7 @@ class Line:
     """The connection between page and server, whose messages can be held back."""
 
     def __init__(self, page: Page) -> None:
-        self._held: dict[bool, list[tuple[WebSocketRoute, str | bytes]]] = {}
+        self._held: dict[bool, deque[tuple[WebSocketRoute, str | bytes]]] = {}
         page.route_web_socket(re.compile("_stcore/stream"), self._join)
 
     def _join(self, page: WebSocketRoute) -> None:
@@ -35,10 +37,12 @@ class Line:
     @contextmanager
     def held(self, *, upwards: bool) -> Iterator[None]:
         """Hold what goes to the server, or what comes from it; let it through all at once."""
-        self._held[upwards] = []
+        held = self._held[upwards] = deque()
         yield
-        for to, message in self._held.pop(upwards):
+        while held:  # what comes meanwhile queues up behind
+            to, message = held.popleft()
             to.send(message)
+        del self._held[upwards]
 
 
 def picked(page: Page) -> list[str]:
@@ -96,3 +100,21 @@ def test_what_is_heavy_comes_after_the_graph(page: Page, server: str, samples: P
     scripts = page.evaluate("performance.getEntriesByType('resource').map((each) => each.name)")
     scene, table = (next(i for i, name in enumerate(scripts) if part in name) for part in ("/scene?", "/DataFrame"))
     assert scene < table
+
+
+def test_what_was_there_before_comes_back(page: Page, server: str, samples: Path) -> None:
+    line = Line(page)
+    show(page, server, samples / "conv_bn_leakyrelu.onnx")
+    legend = page.locator(VIEW).locator(".legend .name")
+    page.get_by_text("Colours", exact=True).click()
+    for title in ("Memory of the outputs", "Element type"):
+        pick(page, title)
+        expect(legend).to_have_text(title)
+        page.wait_for_timeout(1000)
+    with line.held(upwards=False):
+        for title in ("Parameters", "Memory of the outputs"):
+            pick(page, title)
+            page.wait_for_timeout(600)
+    expect(legend).to_have_text("Memory of the outputs")
+    pick(page, "Parameters")
+    expect(legend).to_have_text("Parameters")
