@@ -112,6 +112,15 @@ def usual_job(entry: ModelEntry, name: str) -> str:
     return newest[0].id if newest else ""
 
 
+def is_there(entry: ModelEntry, name: str) -> bool:
+    """Say whether what data is read from is (still) in the workspace: a file, or a job that is done."""
+    kind, _, which = name.partition(":")
+    if kind == FILE:
+        return any(path.parent.name == which.partition(":")[0] for path in data_files(entry))
+    job = state.workspace().job(which) if kind in OF_JOBS else None
+    return kind not in OF_JOBS or (job is not None and job.state is JobState.DONE)
+
+
 def node_data(entry: ModelEntry, graph: str, name: str) -> NodeData | None:
     """Return the data called ``name``; None when there is none of this graph.
 

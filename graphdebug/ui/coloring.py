@@ -11,6 +11,7 @@ from graphdebug.ui.color_sources import (
     MEASURED,
     OF_JOBS,
     OPERATORS,
+    is_there,
     jobs_of,
     node_data,
     offered,
@@ -40,6 +41,8 @@ def chosen_overlay(entry: ModelEntry, suggested: Overlay | None = None) -> Overl
         return suggested
     if asked == OPERATORS:
         return None
+    if not is_there(entry, asked):
+        return suggested
     try:
         return _overlay((entry.id, entry.location), _graph(), asked, _scale(), _limits()[0], entry)
     except (WorkspaceError, KeyError):  # the form says so

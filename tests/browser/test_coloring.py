@@ -70,6 +70,10 @@ def test_by_a_file_of_ones_own_also_after_a_refresh(page: Page, server: str, sam
     expect(page).to_have_url(re.compile("color=file%3A|color=file:"))
     page.reload()
     expect(page.locator(VIEW).get_by_text("more than 500")).to_be_visible(timeout=30_000)
+    page.get_by_text("Colours", exact=True).click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.locator(VIEW).locator(".legend")).to_be_hidden()
+    expect(page.get_by_text("data file is not in the workspace any more")).to_be_visible()
 
 
 OVERLAYS = {
