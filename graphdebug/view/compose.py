@@ -6,6 +6,7 @@ edge that leaves or enters a frame goes through a *port*, a point on the frame's
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import log
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ STUB_SIZE = 116.0, 20.0
 
 MOST_DIAGRAMS = 600
 """Different frames that are laid out; frames of equal contents count once."""
+REMEMBERED, FEW_SEGMENTS = 1000, 400
+"""Layouts of frames that are kept for other scenes, of so many segments at most: little changes between two."""
 MOST_PARTS = 600
 """Unconnected parts laid out one by one, in all frames together."""
 
@@ -98,6 +101,14 @@ class _Content(NamedTuple):
             stub_size=stub_size,
             screen=screen,
         )
+
+
+@lru_cache(REMEMBERED)
+def _placed(content: _Content, stub_size: tuple[float, float], screen: tuple[float, float]) -> tuple[Placement, Budget]:
+    """Return the layout of what is in a frame when nothing is short, and what it takes."""
+    whole, left = Budget(), Budget()
+    placed = place(content.diagram(stub_size, screen), left)
+    return placed, whole.less(left)
 
 
 @dataclass(eq=False)
@@ -251,9 +262,17 @@ class _Composer:
         if placed is None:
             if len(self.placed) == MOST_DIAGRAMS:
                 raise TooManyFramesError
-            screen = self.screen if content.outermost else self.long_screen
-            placed = self.placed[content] = place(content.diagram(self.stub_size, screen), self.budget)
+            placed = self.placed[content] = self._place_anew(content)
         return placed
+
+    def _place_anew(self, content: _Content) -> Placement:
+        screen = self.screen if content.outermost else self.long_screen
+        if len(content.segments) <= FEW_SEGMENTS:
+            placed, takes = _placed(content, self.stub_size, screen)
+            if self.budget.holds(takes):
+                self.budget = self.budget.less(takes)
+                return placed
+        return place(content.diagram(self.stub_size, screen), self.budget)
 
     def _slack(self, box: int) -> float:
         """Return by how much a frame is wider than its contents need, halved: they stand in the middle."""

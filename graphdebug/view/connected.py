@@ -33,6 +33,14 @@ class Budget:
     parts: int = SEPARATE_PARTS
     switches: int = MOST_SWITCHES
 
+    def less(self, other: "Budget") -> "Budget":
+        """Return what is left when ``other`` is taken away."""
+        return Budget(self.stops - other.stops, self.parts - other.parts, self.switches - other.switches)
+
+    def holds(self, other: "Budget") -> bool:
+        """Say whether there is at least as much of everything as in ``other``."""
+        return self.stops >= other.stops and self.parts >= other.parts and self.switches >= other.switches
+
 
 @dataclass(frozen=True, eq=False)
 class Layered:
