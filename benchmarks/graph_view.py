@@ -159,6 +159,9 @@ def measured(viewer: str, model: Path, others: str, limit: float) -> dict[str, A
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         output, _ = child.communicate()
+    finally:
+        if child.poll() is None:  # we are being stopped
+            os.killpg(child.pid, signal.SIGKILL)
     found: dict[str, Any] = {}
     for line in output.splitlines():
         found |= json.loads(line)
@@ -188,6 +191,7 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=120, help="seconds a viewer has to draw a graph")
     parser.add_argument("--only", choices=VIEWERS, help="measure one viewer and print its figures as JSON")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     if args.only:
         measure(args.only, args.models[0].resolve(), args.others, args.limit)
         return
