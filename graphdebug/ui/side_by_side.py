@@ -8,11 +8,12 @@ from graphdebug.api.models import model_of
 from graphdebug.jobs import service
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
+from graphdebug.ui.fields import show
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import Shade, overlay_of_nodes
 from graphdebug.ui.graph_view.pair import pair_view
 from graphdebug.ui.job_progress import failure, follow
-from graphdebug.ui.words import ago, plain
+from graphdebug.ui.words import plain
 from graphdebug.view.differences import Kind, Matching
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
@@ -65,12 +66,13 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
     made = {service.optimized_id(left.id, level): f"{_OPTIMISED}{level}" for level in LEVELS}
     models = [entry for entry in state.workspace().models() if entry.id != left.id and entry.id not in made]
     titles = {f"{_OPTIMISED}{level}": f"Optimised by ONNX Runtime, {title}" for level, title in LEVELS.items()}
-    titles |= {f"{_MODEL}{entry.id}": f"{entry.name} · opened {ago(entry.opened)}" for entry in models}
+    # The time, not how long ago: a label that changes would be another option.
+    titles |= {f"{_MODEL}{entry.id}": f"{entry.name} · {entry.opened.astimezone():%Y-%m-%d %H:%M}" for entry in models}
     current = made.get(right.id, f"{_MODEL}{right.id}") if right else None
     if current is not None and right is not None:
         titles.setdefault(current, right.name)
     key = "side_by_side:other"
-    st.session_state[key] = current
+    show(key, current)
     st.selectbox(
         f"Beside {plain(left.name)}",
         list(titles),

@@ -1,9 +1,11 @@
 /** The differences of two graphs as a list: filtered by kind, walked through with next and previous. */
 import { counted } from "./choice.js";
-import { element, iconButton } from "./dom.js";
+import { element, halves, iconButton } from "./dom.js";
 
 /** Lines drawn before and after the current one. */
 const AROUND = 150;
+/** Letters at the end of a name that always show. */
+const NAME_END = 20;
 
 export class DifferenceList {
   /**
@@ -102,7 +104,7 @@ export class DifferenceList {
       this.#swatch(kind),
       element("span", { class: "kind", text: kind }),
       element("span", { class: "title", text: ops, title: ops }),
-      element("span", { class: "name", text: name, title: name }),
+      element("span", { class: "name", title: name }, ...halves(name, NAME_END)),
       element("span", { class: "what", text: what.join("; "), title: what.join("\n") }),
     );
   }

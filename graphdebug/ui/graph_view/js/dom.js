@@ -55,3 +55,14 @@ export function icon(name) {
 export function iconButton(name, label, handler) {
   return element("button", { type: "button", title: label, "aria-label": label, on: { click: handler } }, icon(name));
 }
+
+/**
+ * A text whose middle gives way where there is no room for all of it (the container is a flex box).
+ * @param {number} end letters at the end that always show: what tells names apart stands there
+ * @returns {HTMLElement[]}
+ */
+export function halves(text, end = 8) {
+  const letters = [...text];
+  const [begin, last] = [letters.slice(0, -end).join(""), letters.slice(-end).join("")];
+  return [...(begin ? [element("span", { class: "begin", text: begin })] : []), element("span", { class: "end", text: last })];
+}

@@ -6,7 +6,7 @@
  */
 import { NOTHING } from "./choice.js";
 import { DifferenceList } from "./difference_list.js";
-import { element } from "./dom.js";
+import { element, halves } from "./dom.js";
 import { InStep } from "./in_step.js";
 import { Mates } from "./mates.js";
 import { recall, remember } from "./memory.js";
@@ -61,7 +61,7 @@ class Pair {
     const first = !this.views;
     if (first) this.views = [];
     for (const [side, { name, view }] of data.sides.entries()) {
-      this.names[side].textContent = name;
+      this.names[side].replaceChildren(...halves(name, 24));
       this.names[side].title = name;
       const root = this.roots[side];
       mountView(root, view, side ? { told() {}, drawn() {} } : say);

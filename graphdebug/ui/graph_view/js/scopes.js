@@ -1,10 +1,7 @@
 /** The groups around what is chosen: a path to go back by; and all others closed, so that only they are open. */
 import { choiceOf } from "./choice.js";
-import { element } from "./dom.js";
+import { element, halves } from "./dom.js";
 import { Kind } from "./scene.js";
-
-/** Letters at the end of a name that always show: the numbers that tell blocks apart stand there. */
-const END = 8;
 
 /** Entries of the table in commands.js. */
 export const FOLDING = [
@@ -63,11 +60,4 @@ export class ScopePath {
     const box = view.scene.boxOf(id);
     if (box >= 0) view.fit(view.scene.rectOf(box));
   }
-}
-
-/** A name whose middle gives way where there is no room for all of it. */
-function halves(text) {
-  const letters = [...text];
-  const [begin, end] = [letters.slice(0, -END).join(""), letters.slice(-END).join("")];
-  return [...(begin ? [element("span", { class: "begin", text: begin })] : []), element("span", { class: "end", text: end })];
 }

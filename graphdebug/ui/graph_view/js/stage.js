@@ -4,8 +4,8 @@ import { between, centre, ease, zoomAt } from "./camera.js";
 const SETTLE = 130;
 const GLIDE = 200;
 const MARGIN = 30;
-/** Room for the toolbar above the graph. */
-const TOP = 56;
+/** Between the toolbar and the graph. */
+const BELOW_HEAD = 8;
 
 export class Stage {
   /**
@@ -21,6 +21,8 @@ export class Stage {
     this.settled = settled;
     this.camera = { k: 1, tx: 0, ty: 0 };
     this.moving = false;
+    /** The toolbar over the graph. */
+    this.head = null;
     /** Heights of what stands at the foot of the view: a legend, the bar of the selection. */
     this.foot = 0;
     this.bar = 0;
@@ -47,8 +49,9 @@ export class Stage {
 
   /** Where the graph can be seen and nothing covers it. */
   get room() {
-    const { width, height, foot, bar } = this;
-    return { left: MARGIN, top: TOP, right: width - MARGIN, bottom: height - MARGIN - foot - bar };
+    const { width, height, head, foot, bar } = this;
+    const top = head ? head.offsetTop + head.offsetHeight + BELOW_HEAD : MARGIN;
+    return { left: MARGIN, top, right: width - MARGIN, bottom: height - MARGIN - foot - bar };
   }
 
   /** Bring a point of the scene to the middle. */

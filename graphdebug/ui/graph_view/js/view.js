@@ -302,6 +302,7 @@ class GraphView {
     this.host.dataset.state = "loading";
     root.append(this.host);
     this.stage = new Stage(this.host, this.canvas, (...how) => this.#draw(...how), () => this.#save());
+    this.stage.head = head;
     this.keys = new Keys(this);
     this.pointer = new Pointer(this);
     this.host.append(this.pointer.band);
