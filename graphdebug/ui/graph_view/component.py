@@ -39,12 +39,7 @@ for (const path of MODULES) {  // all at once: each would else be asked for when
 }
 const view = import(new URL("VIEW", document.baseURI).href);
 export default function ({ data, parentElement, setTriggerValue }) {
-  const say = {
-    told: (told) => setTriggerValue("choice", told),
-    drawn: () => setTriggerValue("drawn", true),
-    right: (chosen) => setTriggerValue("right", chosen),
-  };
-  view.then(({ mount }) => mount(parentElement, data, say));
+  view.then(({ mount }) => mount(parentElement, data, (messages) => setTriggerValue("told", messages)));
   return () => setTimeout(() => {
     if (!(parentElement.host ?? parentElement).isConnected) view.then(({ unmount }) => unmount(parentElement));
   });
@@ -107,11 +102,11 @@ def graph_view(
         actions: what can be done here with what is selected.
     """
 
+    takers = {"choice": lambda told: take_choice(model_id, told, on_choice, actions), "drawn": drawn}
     component("view", "graph_view.css")(
         key=key,
         data=view_data(model_id, overlay, height=height, actions=actions),
-        on_choice_change=lambda: hear(key, model_id, on_choice, actions),
-        on_drawn_change=drawn,
+        on_told_change=lambda: hear(key, takers),
         height="content",
     )
     if said := st.session_state.pop(_SAID, None):
@@ -138,23 +133,32 @@ def view_data(
     }
 
 
-def hear(key: str, model_id: str, on_choice: Callable[[], None] | None = None, actions: Sequence[Action] = ()) -> None:
-    """Take over what the component ``key`` told lately about the open model."""
-    run = {action.name: action.run for action in actions}
+def hear(key: str, takers: Mapping[str, Callable[[Mapping[str, Any]], None]]) -> None:
+    """Pass on what the component ``key`` told lately and nobody has heard, by what it is (``js/outbox.js``)."""
     try:
-        lately = st.session_state[key].get("choice") or ()
+        lately = st.session_state[key].get("told") or ()
     except KeyError:  # the page changes just now: the view on the next one tells it again
         return
     for told in lately:
-        if told["model"] != model_id or told["number"] <= st.session_state.get(_HEARD, 0):
-            continue  # the view repeats itself for a while: it cannot know what was heard
-        st.session_state[_HEARD] = told["number"]
-        _take(model_id, told)
-        if on_choice is not None:
-            on_choice()
-        for asked in told["asked"]:
-            if action := run.get(asked["act"]):
-                st.session_state[_SAID] = action(box_ids(asked["ids"]))
+        if told["number"] > st.session_state.get(_HEARD, 0):
+            st.session_state[_HEARD] = told["number"]
+            if taker := takers.get(told["what"]):
+                taker(told)
+
+
+def take_choice(
+    model_id: str, told: Mapping[str, Any], on_choice: Callable[[], None] | None = None, actions: Sequence[Action] = ()
+) -> None:
+    """Take over what was chosen, marked and asked for in the view of the open model."""
+    if told["model"] != model_id:
+        return
+    _take(model_id, told)
+    if on_choice is not None:
+        on_choice()
+    run = {action.name: action.run for action in actions}
+    for asked in told["asked"]:
+        if action := run.get(asked["act"]):
+            st.session_state[_SAID] = action(box_ids(asked["ids"]))
 
 
 def is_drawn() -> bool:
@@ -162,7 +166,7 @@ def is_drawn() -> bool:
     return _DRAWN in st.session_state
 
 
-def drawn() -> None:
+def drawn(_: Mapping[str, Any]) -> None:
     """Take note that the browser has drawn a graph."""
     st.session_state[_DRAWN] = True
 

@@ -1,15 +1,15 @@
 """Two graph views side by side (``js/pair.js``): the open model's on the left, another one's on the right."""
 
 from collections.abc import Mapping
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
 from graphdebug.ui import state
-from graphdebug.ui.graph_view.component import Overlay, component, drawn, hear, overlay_data, view_data
+from graphdebug.ui.graph_view.component import Overlay, component, drawn, hear, overlay_data, take_choice, view_data
 from graphdebug.workspace.entries import ModelEntry
 
-_HEARD = "graphdebug.pair.heard"
 _SELECT = "graphdebug.pair.select"
 
 
@@ -28,6 +28,11 @@ def pair_view(
         colors: kind of difference → colour, for the list.
     """
     beside = {"model": right.id, "select": _chosen_beside(left, right), "overlay": overlay_data(overlays[1])}
+    takers = {
+        "choice": lambda told: take_choice(left.id, told, _chosen_on_the_left),
+        "right": _chosen_on_the_right,
+        "drawn": drawn,
+    }
     component("pair", "graph_view.css", "pair.css")(
         key=key,
         data={
@@ -37,9 +42,7 @@ def pair_view(
             ],
             "colors": dict(colors),
         },
-        on_choice_change=lambda: hear(key, left.id, _chosen_on_the_left),
-        on_drawn_change=drawn,
-        on_right_change=lambda: _hear_right(key),
+        on_told_change=lambda: hear(key, takers),
         height="content",
     )
 
@@ -49,12 +52,9 @@ def _chosen_on_the_left() -> None:
         state.set_parameters(other_node=None)
 
 
-def _hear_right(key: str) -> None:
-    told = st.session_state[key].get("right")
-    if told and told["number"] > st.session_state.get(_HEARD, 0):
-        st.session_state[_HEARD] = told["number"]
-        kind, _, name = str(told["id"]).partition(":")
-        state.set_parameters(other_node=name if kind == "n" and name.isdecimal() else None)
+def _chosen_on_the_right(told: Mapping[str, Any]) -> None:
+    kind, _, name = str(told["id"]).partition(":")
+    state.set_parameters(other_node=name if kind == "n" and name.isdecimal() else None)
 
 
 def _chosen_beside(left: ModelEntry, right: ModelEntry) -> dict[str, str]:

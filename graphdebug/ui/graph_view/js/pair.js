@@ -10,6 +10,7 @@ import { element, halves } from "./dom.js";
 import { InStep } from "./in_step.js";
 import { Mates } from "./mates.js";
 import { recall, remember } from "./memory.js";
+import { post } from "./outbox.js";
 import { mount as mountView, unmount as unmountView } from "./view.js";
 
 const PLACE = "side by side";
@@ -17,12 +18,12 @@ const PLACE = "side by side";
 /**
  * @param {ShadowRoot|HTMLElement} root
  * @param {Object} data {sides: [left, right]: {name, view: data of a GraphView}, colors: {kind: colour}}
- * @param {Object} say {told, drawn: as of a GraphView, the left one; right: gets {number, id}: chosen on the right, and nothing
- *   stands for it on the left}
+ * @param {(messages: Object[]) => void} send as of a GraphView, the left one; and {what: "right", id}: chosen on the right, and
+ *   nothing stands for it on the left
  */
-export function mount(root, data, say) {
+export function mount(root, data, send) {
   const host = root.querySelector(".pair");
-  (host?.pair ?? new Pair(root)).update(data, say);
+  (host?.pair ?? new Pair(root)).update(data, send);
 }
 
 /** Take the views off the page. */
@@ -54,7 +55,7 @@ class Pair {
     root.append(this.host);
   }
 
-  update(data, say) {
+  update(data, send) {
     const other = this.data?.sides.map(({ view }) => view.model).join() !== data.sides.map(({ view }) => view.model).join();
     this.data = data;
     if (other) this.#forget();
@@ -64,11 +65,11 @@ class Pair {
       this.names[side].replaceChildren(...halves(name, 24));
       this.names[side].title = name;
       const root = this.roots[side];
-      mountView(root, view, side ? { told() {}, drawn() {} } : say);
+      mountView(root, view, side ? () => {} : send);
       this.views[side] = root.querySelector(".graph-view").graphView;
       if (first) this.#attend(this.views[side], root);
     }
-    this.say = say;
+    this.send = send;
     this.list.colors = data.colors;
     if (first) this.inStep.lead(this.views[0]);
   }
@@ -169,7 +170,7 @@ class Pair {
     this.expected = { view: other, id: mate };
     if (mate) await other.reveal(this.#graphOf(1 - side), mate, tell && side === 1);
     else other.choose(NOTHING, { tell: tell && side === 1 });
-    if (!mate && side === 1 && tell) this.say.right({ number: Date.now(), id });
+    if (!mate && side === 1 && tell) post(this.send, { what: "right", id });
     this.views.forEach((each) => this.#dress(each));
     this.inStep.align();
   }

@@ -22,6 +22,7 @@ import { Menu } from "./menu.js";
 import { recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { inShades } from "./overlay.js";
+import { post, repeat } from "./outbox.js";
 import { paint, paintHovered } from "./painter.js";
 import { Pointer } from "./pointer.js";
 import { Reach } from "./reach.js";
@@ -40,14 +41,14 @@ import { functionOf, wayInto, wayTo } from "./way.js";
  * @param {ShadowRoot|HTMLElement} root
  * @param {Object} data {model, graph, select: {seq, graph, id}, marks (see selection.js), actions: [{name, label, help, key,
  *   main}], overlay (see overlay.js), height}
- * @param {Object} say {told, drawn}: `told` gets what was told lately, the newest last: {number, model, graph, id, kind, marks,
- *   asked: [{act, ids}]}; `number` rises, `marks` are there when they changed, `asked` are `actions` to do. `drawn` is called
- *   once there is a graph, if `data.awaited`
+ * @param {(messages: Object[]) => void} send takes to Python (see outbox.js): {what: "choice", model, graph, id, kind, marks, asked:
+ *   [{act, ids}]}, where `marks` are there when they changed and `asked` are `actions` to do; {what: "drawn"} when there is a
+ *   graph, if `data.awaited`
  */
-export function mount(root, data, say) {
+export function mount(root, data, send) {
   const host = root.querySelector(".graph-view");
-  if (host?.graphView) host.graphView.update(data, say);
-  else new GraphView(root).update(data, say);
+  if (host?.graphView) host.graphView.update(data, send);
+  else new GraphView(root).update(data, send);
 }
 
 /** Take the view off the page. */
@@ -68,8 +69,8 @@ class GraphView {
 
   // -- What Python says ------------------------------------------------------------------------------------------
 
-  update(data, say) {
-    this.say = say;
+  update(data, send) {
+    this.send = send;
     const old = this.data;
     this.data = data;
     this.host.style.height = data.height ? `${data.height}px` : "";
@@ -78,7 +79,7 @@ class GraphView {
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
     this.marking.update(data.model, data.marks, old?.model === data.model);
     this.reach.update(data.model, data.lit);
-    if (!old) this.voice.repeat();
+    if (!old) repeat(send);
     if (old?.model !== data.model) this.#openModel(data.model, select);
     else if (old.select?.seq !== select.seq) {
       remember({ seq: select.seq }, data.model);
@@ -195,7 +196,7 @@ class GraphView {
     this.reach.dress();
     this.marking.dress();
     host.dataset.state = "ready";
-    if (this.data.awaited) this.say.drawn();
+    if (this.data.awaited) post(this.send, { what: "drawn" });
     host.dataset.boxes = scene.boxes;
   }
 

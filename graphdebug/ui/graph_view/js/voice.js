@@ -1,11 +1,8 @@
 /** What the view says: to Python (choice, marks, actions), to screen readers, and for a moment to everybody. */
 import { element } from "./dom.js";
+import { post } from "./outbox.js";
 
 const EMIT_PAUSE = 60;
-const REPEATED_FOR = 3000; // ms
-/** What was told lately, the newest last, by the views of all pages: messages that come faster than the server looks at them,
- * or just before the page changes, do not arrive. */
-let lately = [];
 const NOTE = 2200;
 
 export class Voice {
@@ -25,17 +22,9 @@ export class Voice {
     const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
     this.emitted = performance.now();
     this.emitting = setTimeout(() => {
-      const number = Math.max(Date.now(), (lately.at(-1)?.number ?? 0) + 1);
-      lately.push({ number, model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
+      post(view.send, { what: "choice", model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
       this.asked = [];
-      this.repeat();
     }, pause);
-  }
-
-  /** Tell again what was told lately: who has heard it knows its number. */
-  repeat() {
-    lately = lately.filter(({ number }) => number > Date.now() - REPEATED_FOR);
-    if (lately.length) this.view.say.told(lately);
   }
 
   /** What the page can do with boxes of this graph: [{name, label, help, key}]. */
