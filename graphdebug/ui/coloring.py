@@ -18,10 +18,10 @@ from graphdebug.ui.color_sources import (
     usual_job,
 )
 from graphdebug.ui.data_files import data_file_form
+from graphdebug.ui.fields import is_new, select
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import overlay_of_data
 from graphdebug.ui.latency_form import latency_form
-from graphdebug.ui.words import distinct
 from graphdebug.view.coloring import SCALES, limits_in
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
@@ -78,30 +78,29 @@ def _fields(entry: ModelEntry) -> None:
         said = "data file is not in the workspace any more, or says nothing" if kind == FILE else "data is not there"
         st.warning(f"The {said} of this graph: choose something else.", icon=":material/link_off:")
         name = AUTOMATIC
-    _show("color:source", name)
-    st.selectbox(
-        "Colour by",
-        list(sources),
-        format_func=distinct({each: shortened(title, _TITLE) for each, title in sources.items()}).__getitem__,
-        key="color:source",
-        on_change=_choose,
-        args=(entry,),
-    )
+    titles = {each: shortened(title, _TITLE) for each, title in sources.items()}
+    select("Colour by", titles, name, key="color:source", on_change=_choose, args=(entry,))
     if name in OF_JOBS:
         _job_field(entry, name, which)
-    _show("color:scale", _scale())
     st.segmented_control(
         "Scale of numbers",
         SCALES,
+        default=_scale() if is_new("color:scale", _scale()) else None,
         format_func=_short,
         required=True,
         key="color:scale",
         on_change=_take,
         args=("scale", "auto"),
     )
-    _show("color:limits", state.parameter("limits") or "")
-    hint = "10, 100 or 1 ms, 20 kB"
-    st.text_input("Thresholds", key="color:limits", placeholder=hint, on_change=_take, args=("limits", ""))
+    limits = state.parameter("limits") or ""
+    st.text_input(
+        "Thresholds",
+        limits if is_new("color:limits", limits) else "",
+        key="color:limits",
+        placeholder="10, 100 or 1 ms, 20 kB",
+        on_change=_take,
+        args=("limits", ""),
+    )
     if problem := _limits()[1]:
         st.error(problem)
 
@@ -114,23 +113,10 @@ def _job_field(entry: ModelEntry, name: str, which: str) -> None:
         st.warning(f"The {label.lower()} of this link is not in the workspace any more.", icon=":material/link_off:")
     if jobs:
         key = f"color:of:{source.kind}"
-        _show(key, which if which in jobs else None)
-        st.selectbox(
-            label,
-            list(jobs),
-            format_func=distinct({each: _job_title(job) for each, job in jobs.items()}).__getitem__,
-            key=key,
-            on_change=_choose_job,
-            args=(name, key),
-        )
+        titles = {each: _job_title(job) for each, job in jobs.items()}
+        select(label, titles, which if which in jobs else None, key=key, on_change=_choose_job, args=(name, key))
     if source.kind == MEASURED:
         latency_form(entry, name, jobs.get(which))
-
-
-def _show(key: str, value: str | None) -> None:
-    """Have a field show what is chosen. Only where it does not: else what one chooses meanwhile would be lost."""
-    if key not in st.session_state or st.session_state[key] != value:
-        st.session_state[key] = value
 
 
 def _take(parameter: str, usual: str) -> None:

@@ -8,7 +8,7 @@ from graphdebug.api.models import model_of
 from graphdebug.jobs import service
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
-from graphdebug.ui.fields import show
+from graphdebug.ui.fields import select
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import Shade, overlay_of_nodes
 from graphdebug.ui.graph_view.pair import pair_view
@@ -26,6 +26,7 @@ COLORS = {Kind.CHANGED: "#e69f00", Kind.FUSED: "#0072b2", Kind.LEFT: "#cc79a7", 
 _WEIGHTS = {Kind.FUSED: 1.0, Kind.LEFT: 2.0, Kind.RIGHT: 2.0, Kind.CHANGED: 3.0}
 """Of the nodes in a closed group the heaviest colours it."""
 _MAKING = "graphdebug.side_by_side.making"
+_OTHER = "side_by_side:other"
 _MODEL, _OPTIMISED = "model:", "optimised:"
 
 
@@ -71,22 +72,20 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
     current = made.get(right.id, f"{_MODEL}{right.id}") if right else None
     if current is not None and right is not None:
         titles.setdefault(current, right.name)
-    key = "side_by_side:other"
-    show(key, current)
-    st.selectbox(
+    select(
         f"Beside {plain(left.name)}",
-        list(titles),
-        format_func=titles.__getitem__,
-        key=key,
-        label_visibility="collapsed",
-        placeholder="Choose a model, or what ONNX Runtime makes of this one",
+        titles,
+        current,
+        key=_OTHER,
         on_change=_choose,
         args=(left,),
+        label_visibility="collapsed",
+        placeholder="Choose a model, or what ONNX Runtime makes of this one",
     )
 
 
 def _choose(left: ModelEntry) -> None:
-    chosen: str | None = st.session_state["side_by_side:other"]
+    chosen: str | None = st.session_state[_OTHER]
     st.session_state.pop(_MAKING, None)
     if chosen is None:
         state.set_other_model(None)
