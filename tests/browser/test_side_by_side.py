@@ -40,7 +40,12 @@ def side_by_side(page: Page, server: str, left: Path, right: Path) -> None:
 
 
 def click(page: Page, side: int, box: str, times: int = 1) -> None:
-    place = tell(page, f"views[{side}].rectOf({box!r})")
+    place = None
+    for _ in range(50):  # it may still be on its way
+        before, place = place, tell(page, f"views[{side}].rectOf({box!r})")
+        if place is not None and place == before:
+            break
+        page.wait_for_timeout(200)
     assert place is not None, f"{box} is not in the scene"
     page.mouse.click(place["x"] + place["width"] / 2, place["y"] + min(place["height"] / 2, 12), click_count=times)
 
