@@ -67,8 +67,8 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
     made = {service.optimized_id(left.id, level): f"{_OPTIMISED}{level}" for level in LEVELS}
     models = [entry for entry in state.workspace().models() if entry.id != left.id and entry.id not in made]
     titles = {f"{_OPTIMISED}{level}": f"Optimised by ONNX Runtime, {title}" for level, title in LEVELS.items()}
-    # The time, not how long ago: a label that changes would be another option.
-    titles |= {f"{_MODEL}{entry.id}": f"{entry.name} · {entry.opened.astimezone():%Y-%m-%d %H:%M}" for entry in models}
+    # A label that changes, like when it was last opened, would be another option to the browser.
+    titles |= {f"{_MODEL}{entry.id}": f"{entry.name} · {entry.created.astimezone():%Y-%m-%d %H:%M}" for entry in models}
     current = made.get(right.id, f"{_MODEL}{right.id}") if right else None
     if current is not None and right is not None:
         titles.setdefault(current, right.name)
