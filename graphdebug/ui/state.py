@@ -106,13 +106,15 @@ def _merged(changes: dict[str, str | None]) -> dict[str, str]:
 
 
 def _write(values: dict[str, str]) -> None:
+    """Keep the parameters and write them into the URL all at once: half of them would be another link.
+
+    Always in the same order, so that what looks alike has the same link.
+    """
     st.session_state[_OPEN] = values
-    for name in PARAMETERS:
-        if name in values:
-            if st.query_params.get(name) != values[name]:
-                st.query_params[name] = values[name]
-        elif name in st.query_params:
-            del st.query_params[name]
+    foreign = {name: value for name, value in st.query_params.items() if name not in PARAMETERS}
+    wanted = foreign | values
+    if list(st.query_params.items()) != list(wanted.items()):
+        st.query_params.from_dict(wanted)
 
 
 # The model

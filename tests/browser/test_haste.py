@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from onnx import load
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.test_coloring import pick
 from tests.browser.test_graph import VIEW, ask, click, expect_selected, show
@@ -89,6 +90,39 @@ def test_modes_add_up(page: Page, server: str, samples: Path) -> None:
         page.keyboard.press(key)
     expect(page.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute("aria-pressed", "true")
     assert ask(page, "[view.loader.modes.direction, view.loader.modes.flat]") == ["right", True]
+
+
+def test_cuts_are_marked_in_the_order_they_were_asked_for(page: Page, server: str, samples: Path) -> None:
+    show(page, server, samples / "branching_blocks.onnx")
+    nodes = load(samples / "branching_blocks.onnx").graph.node
+    questions: list[Route] = []
+    page.route(re.compile("/selection$"), lambda question: questions.append(question))
+
+    def asked(count: int) -> list[Route]:
+        """Take the questions, the last one first."""
+        while len(questions) < count:
+            page.wait_for_timeout(50)
+        return [questions.pop() for _ in range(count)]
+
+    for box, key in (("n:1", "["), ("n:7", "["), ("n:7", "]")):
+        click(page, box)
+        page.keyboard.press(key)
+    for question in asked(3):
+        with page.expect_response(question.request.url):
+            question.continue_()
+    bar = page.get_by_role("toolbar", name="Selection")
+    expect(bar).to_contain_text("1 tensor → 1 tensor")
+    assert ask(page, "view.marking.ends") == {"from": list(nodes[7].output), "to": list(nodes[7].output)}
+    page.keyboard.press("]")
+    page.keyboard.press("X")
+    asked(1)[0].continue_()
+    expect(bar).to_be_hidden()
+    page.keyboard.press("]")
+    asked(1)[0].abort()
+    expect(page.get_by_text("nothing was marked").last).to_be_visible()
+    page.unroute_all()
+    page.keyboard.press("[")
+    expect(bar).to_be_visible()
 
 
 def test_what_is_heavy_comes_after_the_graph(page: Page, server: str, samples: Path) -> None:

@@ -59,7 +59,7 @@ export const COMMANDS = [
   { group: "Select", keys: ["["], show: "[", label: "cut from here: from what comes out", menu: "Cut from here", on: (view, ids) => view.marking.mark("from", ids) },
   { group: "Select", keys: ["]"], show: "]", label: "cut to here", menu: "Cut to here", on: (view, ids) => view.marking.mark("to", ids) },
   { group: "Select", keys: ["x"], show: "x", label: "cut out, from what goes in to what comes out", menu: cutOut, on: (view, ids) => view.marking.markAround(ids) },
-  { group: "Select", keys: ["X"], show: "X", label: "forget where to cut", run: (view) => view.marking.setEnds({ from: [], to: [] }) },
+  { group: "Select", keys: ["X"], show: "X", label: "forget where to cut", run: (view) => view.marking.forget() },
   { group: "Select", keys: ["c", "Ctrl+c"], show: "c", label: "copy names", menu: (ids) => (many(ids) ? "Copy names" : "Copy the name"), on: (view, ids) => view.marking.copyNames(ids) },
   { group: "Select", keys: ["m", "ContextMenu", "Shift+F10"], show: "m, menu key", label: "what can be done with it", run: (view) => view.menu.openAtChoice() },
   ...FINDING,

@@ -85,6 +85,7 @@ export class Selection {
     this.ends = { from: [], to: [] };
     this.part = null;
     this.untold = false;
+    this.turn = null; // the last question that is being asked
   }
 
   // -- What Python says ------------------------------------------------------------------------------------------
@@ -178,21 +179,38 @@ export class Selection {
   // -- Where to cut ----------------------------------------------------------------------------------------------
 
   /** Cut from or to what `ids` stand for: values themselves, what leaves nodes and groups. */
-  async mark(end, ids) {
-    const found = await this.view.source.selected(this.view.graph, ids);
-    if (found.leaving.length) this.setEnds({ ...this.ends, [end]: found.leaving });
-    else this.view.voice.note("Nothing comes out there.");
+  mark(end, ids) {
+    this.#inTurn(ids, ({ leaving }) => {
+      if (leaving.length) this.#setEnds({ ...this.ends, [end]: leaving });
+      else this.view.voice.note("Nothing comes out there.");
+    });
   }
 
   /** Cut out the nodes and groups among `ids`: from what enters them to what leaves them. */
-  async markAround(ids) {
+  markAround(ids) {
     const boxes = ids.filter((id) => !id.startsWith("v:"));
-    const { entering, leaving } = await this.view.source.selected(this.view.graph, boxes);
-    if (boxes.length) this.setEnds({ from: entering, to: leaving });
-    else this.view.voice.note("Choose or select nodes first.");
+    this.#inTurn(boxes, ({ entering, leaving }) => {
+      if (boxes.length) this.#setEnds({ from: entering, to: leaving });
+      else this.view.voice.note("Choose or select nodes first.");
+    });
   }
 
-  setEnds({ from, to }) {
+  /** Forget where to cut. */
+  forget() {
+    this.#inTurn([], () => this.#setEnds({ from: [], to: [] }));
+  }
+
+  /** Ask what enters and leaves boxes. Answers are taken in the order of the questions, and none in another graph. */
+  #inTurn(ids, take) {
+    const { source, graph, voice } = this.view;
+    const asked = ids.length ? source.selected(graph, ids) : { entering: [], leaving: [] };
+    this.turn = Promise.all([asked, this.turn]).then(
+      ([found]) => source === this.view.source && graph === this.view.graph && take(found),
+      () => voice.note("The server did not answer: nothing was marked."),
+    );
+  }
+
+  #setEnds({ from, to }) {
     this.ends = { from, to };
     this.#askPart();
     this.#changed();

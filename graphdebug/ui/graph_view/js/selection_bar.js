@@ -50,7 +50,7 @@ export class SelectionBar {
       { class: "part" },
       element("span", { class: "count", text: "Cut" }),
       element("span", { text: `${side(from, "the inputs")} → ${side(to, "everything after")}${count}` }),
-      iconButton("close", "Forget where to cut (X)", () => marking.setEnds({ from: [], to: [] })),
+      iconButton("close", "Forget where to cut (X)", () => marking.forget()),
     );
   }
 }
