@@ -125,6 +125,28 @@ def test_cuts_are_marked_in_the_order_they_were_asked_for(page: Page, server: st
     expect(bar).to_be_visible()
 
 
+def test_a_choice_is_told_of_its_own_graph(page: Page, server: str, samples: Path) -> None:
+    show(page, server, samples / "if_captures.onnx")
+    owner = ask(page, "Object.keys(view.scene.meta.children)[0]")
+    body = ask(page, "Object.values(view.scene.meta.children)[0][0]")
+    page.wait_for_timeout(3000)  # what was told before is not repeated any more
+    scenes: list[Route] = []
+    page.route(re.compile("/scene"), lambda question: scenes.append(question))
+    told = page.evaluate_handle("() => []")
+    page.locator(VIEW).evaluate(
+        """(host, told) => { const view = host.graphView; view.send = (all) => told.push(...all); }""", told
+    )
+    node = f"{{ id: {owner!r}, kind: 'node' }}"
+    ask(page, f"(view.choose({node}), view.choose({node}), view.open({body!r}))")
+    page.wait_for_timeout(300)
+    assert {(each["graph"], each["id"]) for each in told.json_value()} == {("", owner)}
+    scenes.pop().continue_()
+    expect(page.get_by_role("navigation", name="Graphs")).to_be_visible()
+    page.wait_for_timeout(300)
+    last = told.json_value()[-1]
+    assert (last["graph"], last["id"]) == (body, "")
+
+
 def test_what_is_heavy_comes_after_the_graph(page: Page, server: str, samples: Path) -> None:
     show(page, server, samples / "conv_bn_leakyrelu.onnx")
     opened = page.url

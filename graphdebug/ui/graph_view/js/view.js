@@ -70,8 +70,9 @@ class GraphView {
   // -- What Python says ------------------------------------------------------------------------------------------
 
   update(data, send) {
-    this.send = send;
     const old = this.data;
+    if (old && old.model !== data.model) this.voice.hurry();
+    this.send = send;
     this.data = data;
     this.host.style.height = data.height ? `${data.height}px` : "";
     this.theme = readTheme(this.host, this.scene?.meta.categories ?? []);
@@ -111,7 +112,9 @@ class GraphView {
 
   /** Show a graph as it was left, with `id` chosen; `more`: see Loader.load. */
   #enter(graph, id, tell = true, more = {}) {
+    this.voice.hurry();
     this.graph = graph;
+    this.choice = NOTHING;
     const known = recall(this.data.model, graph);
     const first = recall(this.data.model).modes ?? {};
     remember({ graph }, this.data.model);

@@ -10,6 +10,7 @@ export class Voice {
   constructor(view) {
     this.view = view;
     this.asked = []; // actions that are about to be told
+    this.emitting = 0; // the timer of what waits to be told
     this.spoken = element("div", { class: "voice", "aria-live": "polite" });
     this.shown = element("div", { class: "said", "aria-hidden": "true", hidden: true });
     this.elements = [this.spoken, this.shown];
@@ -17,14 +18,23 @@ export class Voice {
 
   /** Let Python know what is chosen and marked. Of a quick succession the first goes out at once, then only the last. */
   tell() {
-    const { view } = this;
     clearTimeout(this.emitting);
     const pause = performance.now() - (this.emitted ?? -Infinity) > 3 * EMIT_PAUSE ? 0 : EMIT_PAUSE;
     this.emitted = performance.now();
-    this.emitting = setTimeout(() => {
-      post(view.send, { what: "choice", model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
-      this.asked = [];
-    }, pause);
+    this.emitting = setTimeout(() => this.#emit(), pause);
+  }
+
+  /** Let Python know at once what waits to be told: another graph comes, whose choice and marks are others. */
+  hurry() {
+    if (this.emitting) this.#emit();
+  }
+
+  #emit() {
+    const { view } = this;
+    clearTimeout(this.emitting);
+    this.emitting = 0;
+    post(view.send, { what: "choice", model: view.data.model, graph: view.graph, ...view.choice, ...view.marking.news(), asked: this.asked });
+    this.asked = [];
   }
 
   /** What the page can do with boxes of this graph: [{name, label, help, key}]. */
