@@ -1,0 +1,65 @@
+"""Making nodes, and importing the operator sets that they need."""
+
+from collections.abc import Iterable, Sequence
+
+import onnx
+from onnx import defs
+
+from graphdebug.edit.attributes import Attribute, to_proto
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.splice import at
+
+
+def make_node(
+    op: str,
+    domain: str,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    name: str = "",
+    attributes: Iterable[Attribute] = (),
+) -> onnx.NodeProto:
+    """Return a node; inputs left out at the end are not written.
+
+    Raises:
+        EditError: it has no operator, or an attribute does not fit its type.
+    """
+    if not op:
+        raise EditError("A node needs an operator.")
+    kept = len(inputs)
+    while kept and not inputs[kept - 1]:
+        kept -= 1
+    node = onnx.NodeProto(op_type=op, domain=domain, input=inputs[:kept], output=outputs)
+    if name:
+        node.name = name
+    node.attribute.extend(map(to_proto, attributes))
+    if not domain:
+        node.ClearField("domain")
+    return node
+
+
+def import_domain(editor: Editor, path: str, domain: str) -> None:
+    """See to it that the model (and the function that ``path`` lies in) imports an operator set of ``domain``.
+
+    The version is the newest known, 1 for a domain that ONNX does not know.
+    """
+    ways: list[tuple[tuple[str, int], ...]] = [()]
+    if path.startswith("fn:"):
+        ways.append(editor.way(path)[:1])
+    for way in ways:
+        holder = at(editor.proto, way)
+        if all(_plain(each.domain) != _plain(domain) for each in holder.opset_import):
+            versions = (schema.since_version for schema in defs.get_all_schemas() if schema.domain == domain)
+            new = onnx.OperatorSetIdProto(domain=domain, version=max(versions, default=1))
+            editor.splice(way, "opset_import", len(holder.opset_import), 0, [new])
+
+
+def name_for(editor: Editor, path: str, wish: str, fallback: str) -> str:
+    """Return a new name for a node: ``wish``, else one of ``fallback`` where nodes have names, else none."""
+    if wish:
+        return editor.names.new(wish)
+    return editor.names.new(fallback) if any(node.name for node in editor.message(path).node) else ""
+
+
+def _plain(domain: str) -> str:
+    return "" if domain == "ai.onnx" else domain

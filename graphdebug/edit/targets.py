@@ -1,0 +1,224 @@
+"""What an operation is about, said so that it is found again: also in another export of the same network.
+
+A node is told by its name and operator and by its *place*: the how-manieth of its operator in its module scope. Names
+that exporters make up change from export to export, places rarely do. A target that does not fit exactly one thing is
+refused, and so is one whose name and place point at different things: nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
+from graphdebug.model.origin import origin
+from graphdebug.model.refs import NodeRef, TensorRef, child_path, parent_path
+from graphdebug.model.value_types import shown
+
+_MOST_NAMED = 4
+
+
+class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ``ordinal``-th (from 0) of the ``count`` nodes of one operator in a module scope of one graph."""
+
+    ordinal: int
+    count: int
+    scope: tuple[str, ...] = ()
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The graph that attribute ``attribute`` of a node holds (``branches[2]`` in a list)."""
+
+    node: NodeTarget
+    attribute: str
+
+
+class NodeTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A node of graph ``graph``: the main graph (``""``), a function (``fn:domain:name:overload``) or a body.
+
+    What is not said (``""``, None) is not asked for. ``domain`` counts only where ``op`` is said.
+    """
+
+    name: str = ""
+    op: str = ""
+    domain: str = ""
+    place: Place | None = None
+    graph: str | Body = ""
+
+
+class ValueTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A value: output ``output`` of ``node``; without a node, what ``graph`` calls ``name``."""
+
+    name: str = ""
+    node: NodeTarget | None = None
+    output: int = 0
+    graph: str | Body = ""
+
+
+Node = NodeTarget | str
+"""A string is a name, as the graph view shows it, in the main graph."""
+
+Value = ValueTarget | str
+"""A string is the name of a value of the main graph."""
+
+Graph = str | Body
+
+
+def find_graph(editor: Editor, graph: Graph) -> str:
+    """Return the path of a graph.
+
+    Raises:
+        EditError: there is none, or several could be meant.
+    """
+    if isinstance(graph, str):
+        editor.graph(graph)
+        return graph
+    ref = find_node(editor, graph.node)
+    path = child_path(ref.graph, ref.index, graph.attribute)
+    editor.graph(path)
+    return path
+
+
+def find_node(editor: Editor, target: Node) -> NodeRef:
+    """Return the one node that is meant.
+
+    Raises:
+        EditError: there is none, several could be meant, or its name and its place contradict each other.
+    """
+    if isinstance(target, str):
+        target = NodeTarget(target)
+    path = find_graph(editor, target.graph)
+    index = editor.graph(path)
+    named = [at for at in _named(index, target.name) if _fits(index, at, target)] if target.name else []
+    placed = _placed(index, target) if target.place else []
+    if target.place is None:
+        found = named if target.name else [at for at in range(len(index.nodes)) if _fits(index, at, target)]
+    elif not placed:
+        # What else is in the scope has changed: the name counts only where the scope is still the same.
+        found = [at for at in named if origin(index.nodes[at]).scope == target.place.scope]
+    elif named and placed[0] not in named:
+        raise EditError(
+            f"{_described(target)} could be {_list(index, named)} by its name and {_list(index, placed)} by its place: "
+            "say which."
+        )
+    else:
+        found = placed
+        if target.name and not named:
+            editor.notes.append(f"{_described(target)} is called {shown(index.names[placed[0]])} here.")
+    if len(found) == 1:
+        return NodeRef(path, found[0])
+    if found:
+        raise EditError(f"{_described(target)} could be {_list(index, found)}: say which.")
+    raise EditError(f"There is no {_described(target, article=False)}{_near(index, target)}.")
+
+
+def find_value(editor: Editor, target: Value) -> TensorRef:
+    """Return the one value that is meant.
+
+    Raises:
+        EditError: there is none, several could be meant, or its name and its maker contradict each other.
+    """
+    if isinstance(target, str):
+        target = ValueTarget(target)
+    if target.node is None:
+        path = find_graph(editor, target.graph)
+        index = editor.graph(path)
+        if not (index.defines(target.name) or index.is_used(target.name)):
+            raise EditError(f"There is no value called {shown(target.name)}{_where(index)}.")
+        return TensorRef(path, target.name)
+    ref = find_node(editor, target.node)
+    index = editor.graph(ref.graph)
+    outputs = index.nodes[ref.index].output
+    if target.output >= len(outputs) or not outputs[target.output]:
+        raise EditError(f"Node {shown(index.names[ref.index])} has no output {target.output}.")
+    return TensorRef(ref.graph, outputs[target.output])
+
+
+def node_target(editor: Editor, ref: NodeRef) -> NodeTarget:
+    """Say which node is meant by ``ref``, as exactly as can be."""
+    index = editor.graph(ref.graph)
+    node = index.nodes[ref.index]
+    scope = origin(node).scope
+    alike = _alike(index, node.domain, node.op_type, scope)
+    place = Place(alike.index(ref.index), len(alike), scope)
+    return NodeTarget(node.name, node.op_type, node.domain, place, graph_target(editor, ref.graph))
+
+
+def value_target(editor: Editor, ref: TensorRef) -> ValueTarget:
+    """Say which value is meant by ``ref``, as exactly as can be."""
+    index = editor.graph(ref.graph)
+    maker = index.producer.get(ref.name)
+    if maker is None:
+        return ValueTarget(ref.name, graph=graph_target(editor, ref.graph))
+    node = node_target(editor, NodeRef(ref.graph, maker))
+    return ValueTarget(ref.name, node, list(index.nodes[maker].output).index(ref.name))
+
+
+def graph_target(editor: Editor, path: str) -> Graph:
+    """Say which graph is meant by ``path``."""
+    parent = parent_path(path)
+    if parent is None:
+        return path
+    index = editor.graph(parent)
+    for node, children in index.children.items():
+        for attribute, below in children:
+            if below == path and attribute != CALLED_FUNCTION:
+                return Body(node_target(editor, NodeRef(parent, node)), attribute)
+    raise EditError(f"The model has no graph {path!r}.")
+
+
+def _named(index: GraphIndex, name: str) -> list[int]:
+    return [at for at, known in enumerate(index.names) if known == name]
+
+
+def _fits(index: GraphIndex, at: int, target: NodeTarget) -> bool:
+    node = index.nodes[at]
+    return not target.op or (node.op_type, node.domain) == (target.op, target.domain)
+
+
+def _placed(index: GraphIndex, target: NodeTarget) -> list[int]:
+    assert target.place is not None
+    alike = _alike(index, target.domain, target.op, target.place.scope)
+    if len(alike) != target.place.count or target.place.ordinal >= len(alike):
+        return []
+    return [alike[target.place.ordinal]]
+
+
+def _alike(index: GraphIndex, domain: str, op: str, scope: tuple[str, ...]) -> list[int]:
+    return [
+        at
+        for at, node in enumerate(index.nodes)
+        if node.op_type == op and node.domain == domain and origin(node).scope == scope
+    ]
+
+
+def _described(target: NodeTarget, *, article: bool = True) -> str:
+    parts = [target.op or "node"]
+    if target.name:
+        parts.append(shown(target.name))
+    if target.place:
+        scope = f" in {shown('.'.join(target.place.scope))}" if target.place.scope else ""
+        parts.append(f"(number {target.place.ordinal + 1} of {target.place.count}{scope})")
+    text = " ".join(parts)
+    return f"The {text}" if article else text
+
+
+def _list(index: GraphIndex, found: list[int]) -> str:
+    names = [shown(index.names[at]) for at in found[:_MOST_NAMED]]
+    more = f" and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
+    return ", ".join(names) + more
+
+
+def _near(index: GraphIndex, target: NodeTarget) -> str:
+    """Say where it was looked for, and what there is instead."""
+    said = _where(index)
+    if target.place and target.op:
+        alike = _alike(index, target.domain, target.op, target.place.scope)
+        if len(alike) != target.place.count:
+            said += f", where {len(alike):,} stand instead of {target.place.count:,}"
+    return said
+
+
+def _where(index: GraphIndex) -> str:
+    return f" in {shown(index.title)}" if index.path else ""
