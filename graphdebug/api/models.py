@@ -34,12 +34,15 @@ class _OpenModels:
                     self._models.move_to_end(location)
                     return known
             model = open_model(location)
-            with self._lock:
-                self._models[location] = model
-                while len(self._models) > KEPT:
-                    gone, _ = self._models.popitem(last=False)
-                    self._opening.pop(gone, None)
+            self.put(location, model)
             return model
+
+    def put(self, location: ModelLocation, model: Model) -> None:
+        with self._lock:
+            self._models[location] = model
+            while len(self._models) > KEPT:
+                gone, _ = self._models.popitem(last=False)
+                self._opening.pop(gone, None)
 
 
 _open_models = _OpenModels()
@@ -52,6 +55,11 @@ def model_of(entry: ModelEntry) -> Model:
         NotAModel, OSError: the file is gone or is no model any more.
     """
     return _open_models.get(entry.location)
+
+
+def put_model(location: ModelLocation, model: Model) -> None:
+    """Keep a model that was made here, so that nobody has to read it from ``location``."""
+    _open_models.put(location, model)
 
 
 def find_entry(model_id: str) -> ModelEntry:

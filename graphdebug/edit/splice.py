@@ -15,8 +15,8 @@ Step = tuple[str, int]
 
 SINGLE = -1
 
-Value = bytes | str | int | float
-"""A field's value: messages and byte strings as bytes, strings as text."""
+Value = Any
+"""A field's value: bytes (messages and byte strings), str, int or float. (msgspec reads no union of bytes and str.)"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,26 +20,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from graphdebug.jobs.summaries import summarise
-from graphdebug.model.records import ModelRecord, OpenRequest
+from graphdebug.model.records import CheckRequest, ModelRecord, OpenRequest
 from graphdebug.runtime.events import Failure, Limits, WorkerError
 from graphdebug.runtime.process import Worker, start
 from graphdebug.runtime.requests import OptimizeRequest, OptimizeResult
-from graphdebug.workspace import intake
+from graphdebug.workspace import drafts, intake
 from graphdebug.workspace.disk import WorkspaceError, empty, remove
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
-from graphdebug.workspace.store import Workspace
+from graphdebug.workspace.store import TYPES, Workspace
 
 T = TypeVar("T")
 
 _OPEN = "graphdebug.model.opening:open_job"
 _OPTIMIZE = "graphdebug.runtime.optimize:optimize_job"
+_CHECK, _CHECK_KIND = "graphdebug.model.opening:check_job", "check"
 _OPEN_LIMITS = Limits(memory=8_000_000_000, seconds=900, output=4_000_000_000)
 _LONGEST_STEM = 50
 _UPDATE_EVERY = 0.25
 _LOOK_EVERY = 0.5
 """Seconds between looks whether another server asks for a job to be cancelled."""
 _COUNT = re.compile(r"\d+")
-_SLOTS = {"open": threading.Semaphore(4)}
+_SLOTS = {kind: threading.Semaphore(4) for kind in ("open", _CHECK_KIND)}
 _OTHER_SLOTS = threading.Semaphore(max(1, (os.cpu_count() or 2) // 2))
 """Runs and comparisons use every core they get: a few at a time, the others queue."""
 
@@ -184,6 +185,25 @@ def open_optimized(workspace: Workspace, entry: ModelEntry, level: str) -> str:
     def work(task: Task) -> dict[str, Any]:
         made = Path(task.run(_OPTIMIZE, request, Limits(), OptimizeResult).path)
         return _register(task, optimized_id(entry.id, level), made, made.parent)
+
+    return _begin(workspace, job, work)
+
+
+def check_draft(workspace: Workspace, draft: ModelEntry) -> str:
+    """Infer shapes of and check a draft as it is now, and keep what was found, unless it is edited meanwhile.
+
+    Returns the job's id. A check of an earlier state of the draft that still runs is cancelled.
+    """
+    for earlier in workspace.jobs(_CHECK_KIND, draft.id):
+        cancel(workspace, earlier.id)
+    job = workspace.add_job(_CHECK_KIND, _CHECK, CheckRequest(draft.location), title=draft.name, model_id=draft.id)
+
+    def work(task: Task) -> dict[str, Any]:
+        record = task.run(_CHECK, CheckRequest(draft.location), _OPEN_LIMITS, ModelRecord)
+        with suppress(drafts.Changed):
+            drafts.learn(workspace, draft, record, task.job.folder / TYPES)
+        remove(task.job.folder)
+        return {}
 
     return _begin(workspace, job, work)
 

@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from graphdebug.model.check import findings
-from graphdebug.model.document import TYPES_FILE, Model, Types, read_structure
+from graphdebug.model.document import TYPES_FILE, Model, Types, open_model, read_structure
 from graphdebug.model.placing import place_files
-from graphdebug.model.records import ModelRecord, OpenRequest, ValueInfo
+from graphdebug.model.records import CheckRequest, ModelRecord, OpenRequest, ValueInfo
 from graphdebug.model.save import external_files
 from graphdebug.model.shapes import Inference, infer
 from graphdebug.model.summary import summarise
 
 SKELETON_FILE = "skeleton.onnx"
 
+Progress = Callable[[float | None, str], None]
 
-def open_job(request: OpenRequest, folder: Path, progress: Callable[[float | None, str], None]) -> ModelRecord:
+
+def open_job(request: OpenRequest, folder: Path, progress: Progress) -> ModelRecord:
     """Open the model at ``request.path``; write ``skeleton.onnx`` and ``types.json`` (see OpenRequest) to ``folder``.
 
     Raises:
@@ -32,15 +35,31 @@ def open_job(request: OpenRequest, folder: Path, progress: Callable[[float | Non
     (folder / SKELETON_FILE).write_bytes(skeleton)
     del skeleton
     unplaced = place_files(model) if request.uploaded else ()
+    record = _examined(model, folder, progress, infer_shapes=request.infer_shapes)
+    return replace(record, findings=(*unplaced, *record.findings), seconds=time.perf_counter() - start)
+
+
+def check_job(request: CheckRequest, folder: Path, progress: Progress) -> ModelRecord:
+    """Look again at a model that was opened before and may have been edited; write ``types.json`` to ``folder``.
+
+    Raises:
+        NotAModel: what was kept of it is no ONNX model.
+        OSError: it cannot be read, or ``folder`` cannot be written to.
+    """
+    start = time.perf_counter()
+    progress(0.0, "reading the structure")
+    record = _examined(open_model(request.model), folder, progress)
+    return replace(record, seconds=time.perf_counter() - start)
+
+
+def _examined(model: Model, folder: Path, progress: Progress, *, infer_shapes: bool = True) -> ModelRecord:
     progress(0.2, "inferring shapes")
-    inference = infer(model) if request.infer_shapes else Inference({})
+    inference = infer(model) if infer_shapes else Inference({})
     write_types(folder / TYPES_FILE, inference.types)
     progress(0.6, "checking")
-    found = (*unplaced, *findings(model, inference.types, inference.complaints))
+    found = findings(model, inference.types, inference.complaints)
     progress(0.9, "summarising")
-    summary = summarise(model, inference.types)
-    files = (path.name, *external_files(model))
-    return ModelRecord(summary, found, files, time.perf_counter() - start)
+    return ModelRecord(summarise(model, inference.types), found, (model.path.name, *external_files(model)))
 
 
 def write_types(path: Path, types: Types) -> None:

@@ -163,5 +163,12 @@ class OpenRequest:
     """The folder is an upload's own: files may be moved to where the model names them."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """Infer shapes of, check and summarise a model that was opened before. Writes ``types.json``, see OpenRequest."""
+
+    model: ModelLocation
+
+
 def _count(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -31,6 +31,10 @@ class ModelEntry:
     ``id`` is a content digest (uploads) or a fingerprint of path, size and time (opened in place). ``folder`` holds
     ``skeleton.onnx``, ``types.json`` and, for uploads, the files themselves under ``files/``. ``bytes`` counts what the
     workspace stores. Times are UTC.
+
+    A *draft* is a model that is being edited: ``source`` is the id of the model it began with (empty: no draft), whose
+    file it shares; ``position`` says how many of its edits are done, and ``revision`` changes with all that is known
+    of it.
     """
 
     id: str
@@ -42,6 +46,20 @@ class ModelEntry:
     record: ModelRecord
     created: datetime
     opened: datetime
+    source: str = ""
+    position: int = 0
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EditEntry:
+    """An edit of a draft: ``operation`` is its JSON (``edit.operations``), ``notes`` say what came of it."""
+
+    number: int
+    title: str
+    operation: str
+    notes: tuple[str, ...]
+    created: datetime
 
 
 @dataclass(frozen=True, slots=True)

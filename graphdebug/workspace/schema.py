@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -25,8 +26,14 @@ from sqlalchemy import (
 
 from graphdebug.workspace.disk import WorkspaceError
 
-VERSION = 1
+VERSION = 2
 _BUSY_MILLISECONDS = 15_000
+_SINCE_2 = (
+    "source VARCHAR REFERENCES models (id)",
+    "position INTEGER NOT NULL DEFAULT 0",
+    "revision INTEGER NOT NULL DEFAULT 0",
+)
+"""Columns of ``models`` that format 1 lacks."""
 
 metadata = MetaData()
 
@@ -41,6 +48,22 @@ models = Table(
     Column("record", String, nullable=False),
     Column("created", Float, nullable=False),
     Column("opened", Float, nullable=False),
+    # Of a draft: the model that is being edited, how many of its edits are done, and how often it changed.
+    Column("source", String, ForeignKey("models.id")),
+    Column("position", Integer, nullable=False, server_default="0"),
+    Column("revision", Integer, nullable=False, server_default="0"),
+)
+
+edits = Table(
+    "edits",
+    metadata,
+    Column("model_id", String, ForeignKey("models.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("title", String, nullable=False),
+    Column("operation", String, nullable=False),
+    Column("notes", String, nullable=False),
+    Column("splices", LargeBinary, nullable=False),
+    Column("created", Float, nullable=False),
 )
 
 jobs = Table(
@@ -95,7 +118,10 @@ def connect(path: Path) -> Engine:
                 f"The workspace at {path.parent} was written by a newer graphdebug (format {version}, this one knows "
                 f"{VERSION}): update graphdebug, or set GRAPHDEBUG_HOME to another folder."
             )
-        if version == 0:
+        if version == 1:
+            for column in _SINCE_2:
+                connection.exec_driver_sql(f"ALTER TABLE models ADD COLUMN {column}")
+        if version < VERSION:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
     return engine

@@ -3,7 +3,7 @@
 Rows live in SQLite, files in folders beside it::
 
     workspace.sqlite3
-    models/<id>/   skeleton.onnx, types.json, files/… (uploads only)
+    models/<id>/   skeleton.onnx, types.json, files/… (uploads only); a draft's are in revision-<number>/
     jobs/<id>/     result.json and what the job wrote
     feeds/<digest>/  uploaded inputs, which belong to the runs and comparisons that name them
     quarantine/    uploads that are not models yet
@@ -12,16 +12,14 @@ Rows live in SQLite, files in folders beside it::
 import os
 import secrets
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import platformdirs
-import psutil
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from graphdebug.model.records import ModelLocation, ModelRecord
@@ -29,6 +27,8 @@ from graphdebug.runtime.events import Failure
 from graphdebug.workspace import feeds, schema
 from graphdebug.workspace.disk import WorkspaceError, empty, remove, saying_what_is_wrong, size_of
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry, Usage
+from graphdebug.workspace.owners import alive, owner
+from graphdebug.workspace.times import now, time_of
 
 SKELETON = "skeleton.onnx"
 TYPES = "types.json"
@@ -90,7 +90,7 @@ class Workspace:
                             shutil.move(made / part, target / part)
                     if files:
                         files.replace(target / "files")
-                    now = _now()
+                    opened = now()
                     connection.execute(
                         insert(schema.models).values(
                             id=model_id,
@@ -99,8 +99,8 @@ class Workspace:
                             in_place=files is None,
                             bytes=size_of(target),
                             record=msgspec.json.encode(record).decode(),
-                            created=now,
-                            opened=now,
+                            created=opened,
+                            opened=opened,
                         )
                     )
                 except BaseException:
@@ -120,6 +120,9 @@ class Workspace:
         with saying_what_is_wrong("Deleting a model"), self._writing.begin() as connection:
             jobs = select(schema.jobs.c.id, schema.jobs.c.request).where(schema.jobs.c.model_id == model_id)
             belonging = connection.execute(jobs).all()
+            drafts = connection.execute(select(schema.models.c.id).where(schema.models.c.source == model_id)).scalars()
+            if others := drafts.all():
+                raise WorkspaceError(f"{len(others):,} edited models share the file of this one: delete them first.")
             # Files first: on a full disk there is no room even for the note that a row is gone.
             for folder in (*(self.job_folder(job.id) for job in belonging), self.root / "models" / model_id):
                 remove(folder)
@@ -174,8 +177,8 @@ class Workspace:
                     state=JobState.QUEUED,
                     call=call,
                     request=msgspec.json.encode(request).decode(),
-                    owner=_owner(),
-                    created=_now(),
+                    owner=owner(),
+                    created=now(),
                 )
             )
             self.job_folder(job_id).mkdir()
@@ -194,10 +197,10 @@ class Workspace:
             changes["summary"] = msgspec.json.encode(changes["summary"]).decode()
         state = changes.get("state")
         if state == JobState.RUNNING:
-            changes["started"] = _now()
+            changes["started"] = now()
         elif state is not None and not JobState(state).active:
             (self.job_folder(job_id) / _CANCEL).unlink(missing_ok=True)
-            changes |= {"finished": _now(), "bytes": size_of(self.job_folder(job_id))}
+            changes |= {"finished": now(), "bytes": size_of(self.job_folder(job_id))}
         with saying_what_is_wrong("Updating a job"), self._writing.begin() as connection:
             connection.execute(update(schema.jobs).where(schema.jobs.c.id == job_id).values(**changes))
 
@@ -216,13 +219,13 @@ class Workspace:
         table = schema.jobs
         with saying_what_is_wrong("Ending lost jobs"), self._writing.begin() as connection:
             active = connection.execute(select(table.c.id, table.c.owner).where(table.c.state.in_(_ACTIVE))).all()
-            dead = [job_id for job_id, owner in active if not _alive(owner)]
+            dead = [job_id for job_id, owner in active if not alive(owner)]
             for job_id in dead:
                 empty(self.job_folder(job_id))  # first, see delete_model
             connection.execute(
                 update(table)
                 .where(table.c.id.in_(dead))
-                .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=_now())
+                .values(state=JobState.FAILED, failure=msgspec.json.encode(lost).decode(), finished=now())
             )
         return len(dead)
 
@@ -241,9 +244,21 @@ class Workspace:
 
     # The whole
 
+    @contextmanager
+    def writing(self, doing: str) -> Iterator[Connection]:
+        """Open a transaction that writes; ``doing`` begins the sentence when the disk does not let it."""
+        with saying_what_is_wrong(doing), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Open a transaction that reads."""
+        with self._engine.begin() as connection:
+            yield connection
+
     def quarantine(self) -> Path:
         """Make a new folder for an upload; its name is the upload's id."""
-        folder = self.root / "quarantine" / f"{_owner()}-{secrets.token_hex(8)}"
+        folder = self.root / "quarantine" / f"{owner()}-{secrets.token_hex(8)}"
         with saying_what_is_wrong("Making room for an upload"):
             folder.mkdir()
         return folder
@@ -274,12 +289,12 @@ class Workspace:
         forgotten once they are done.
         """
         for folder in (self.root / "quarantine").iterdir():
-            if not _alive(folder.name.rpartition("-")[0]):
+            if not alive(folder.name.rpartition("-")[0]):
                 remove(folder)
         lost = self.end_lost_jobs()
         with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
             table = schema.jobs
-            connection.execute(delete(table).where(table.c.kind == "open", table.c.state.not_in(_ACTIVE)))
+            connection.execute(delete(table).where(table.c.kind.in_(("open", "check")), table.c.state.not_in(_ACTIVE)))
             known = {
                 "models": set(connection.execute(select(schema.models.c.id)).scalars()),
                 "jobs": set(connection.execute(select(table.c.id)).scalars()),
@@ -294,12 +309,12 @@ class Workspace:
     # Rows
 
     def _touch(self, connection: Connection, model_id: str) -> bool:
-        mark = update(schema.models).where(schema.models.c.id == model_id).values(opened=_now())
+        mark = update(schema.models).where(schema.models.c.id == model_id).values(opened=now())
         return connection.execute(mark).rowcount > 0
 
     def _model(self, row: Row[Any]) -> ModelEntry:
         folder = self.root / "models" / row.id
-        skeleton = folder / SKELETON
+        skeleton = (folder / f"revision-{row.revision}" if row.source else folder) / SKELETON
         return ModelEntry(
             id=row.id,
             name=row.name,
@@ -308,8 +323,11 @@ class Workspace:
             in_place=row.in_place,
             bytes=row.bytes,
             record=_decode_record(row.record),
-            created=_time(row.created),
-            opened=_time(row.opened),
+            created=time_of(row.created),
+            opened=time_of(row.opened),
+            source=row.source or "",
+            position=row.position,
+            revision=row.revision,
         )
 
     def _job(self, row: Row[Any]) -> JobEntry:
@@ -327,9 +345,9 @@ class Workspace:
             summary=msgspec.json.decode(row.summary),
             folder=self.job_folder(row.id),
             bytes=row.bytes,
-            created=_time(row.created),
-            started=_time(row.started) if row.started else None,
-            finished=_time(row.finished) if row.finished else None,
+            created=time_of(row.created),
+            started=time_of(row.started) if row.started else None,
+            finished=time_of(row.finished) if row.finished else None,
             owner=row.owner,
         )
 
@@ -356,30 +374,3 @@ def _opened(root: Path) -> Workspace:
 @lru_cache(maxsize=64)
 def _decode_record(text: str) -> ModelRecord:
     return msgspec.json.decode(text, type=ModelRecord)
-
-
-def _now() -> float:
-    return datetime.now(UTC).timestamp()
-
-
-def _time(timestamp: float) -> datetime:
-    return datetime.fromtimestamp(timestamp, UTC)
-
-
-@cache
-def _owner_of(pid: int) -> str:
-    # The start time tells this process from a later one that was given the same pid.
-    return f"{pid}-{int(psutil.Process(pid).create_time())}"
-
-
-def _owner() -> str:
-    return _owner_of(os.getpid())
-
-
-def _alive(owner: str) -> bool:
-    pid, _, started = owner.partition("-")
-    try:
-        # Two seconds apart: the kernel's idea of when it booted, and so of any start time, moves a little.
-        return abs(psutil.Process(int(pid)).create_time() - int(started)) < 2
-    except (psutil.Error, ValueError):
-        return False

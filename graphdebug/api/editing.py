@@ -1,0 +1,116 @@
+"""Editing a draft: do, undo, jump in its history. What a page calls; every call leaves the draft kept.
+
+The model that an edit makes is handed to the cache of open models, so that nobody has to read it from disk.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphdebug.api.models import model_of, put_model
+from graphdebug.edit.operation import Operation, edited
+from graphdebug.edit.operations import decode, encode
+from graphdebug.edit.splice import Splice
+from graphdebug.edit.undoing import done, undone
+from graphdebug.model.document import Model
+from graphdebug.workspace import drafts
+from graphdebug.workspace.drafts import Changed, NewEdit
+from graphdebug.workspace.entries import EditEntry, ModelEntry
+from graphdebug.workspace.store import SKELETON, TYPES, Workspace
+
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What came of an edit, an undo or a jump: the draft, its model before and now, and what was spliced."""
+
+    draft: ModelEntry
+    before: Model
+    model: Model
+    splices: tuple[Splice, ...]
+    notes: tuple[str, ...] = ()
+
+
+def draft_of(workspace: Workspace, entry: ModelEntry) -> ModelEntry:
+    """Return the draft to edit: the model itself if it is one, else a new draft of it."""
+    return entry if entry.source else drafts.begin(workspace, entry)
+
+
+def apply(workspace: Workspace, draft_id: str, *operations: Operation) -> Step:
+    """Do operations, all or none, on a draft as it is now.
+
+    Raises:
+        EditError: one cannot be done; nothing is changed.
+        WorkspaceError: the draft was deleted, or cannot be kept; nothing is changed.
+    """
+    for _ in range(_TRIES):
+        draft = drafts.current(workspace, draft_id)
+        model, new = model_of(draft), []
+        before = model
+        for operation in operations:
+            made = edited(model, operation)
+            new.append(NewEdit(operation.title, encode(operation), made.notes, made.splices))
+            model = made.model
+        splices = tuple(splice for edit in new for splice in edit.splices)
+        notes = tuple(note for edit in new for note in edit.notes)
+        try:
+            return _kept(workspace, draft, draft.position + len(new), before, model, splices, notes, new)
+        except Changed:
+            continue
+    raise drafts.busy()
+
+
+def go_to(workspace: Workspace, draft_id: str, position: int) -> Step:
+    """Undo or redo edits until ``position`` of them are done.
+
+    Raises:
+        WorkspaceError: the draft was deleted, or cannot be kept; nothing is changed.
+    """
+    for _ in range(_TRIES):
+        draft = drafts.current(workspace, draft_id)
+        model = model_of(draft)
+        target = max(0, min(position, len(drafts.edits_of(workspace, draft_id))))
+        between = drafts.splices(workspace, draft_id, min(target, draft.position), max(target, draft.position))
+        ahead = tuple(splice for edit in between for splice in edit)
+        back = target < draft.position
+        splices = tuple(splice.inverse for splice in reversed(ahead)) if back else ahead
+        after = undone(model, ahead) if back else done(model, ahead)
+        try:
+            return _kept(workspace, draft, target, model, after, splices)
+        except Changed:
+            continue
+    raise drafts.busy()
+
+
+def history(workspace: Workspace, draft: ModelEntry) -> list[EditEntry]:
+    """Return all edits of a draft, the oldest first; the first ``draft.position`` of them are done."""
+    return drafts.edits_of(workspace, draft.id)
+
+
+def recipe(workspace: Workspace, draft: ModelEntry) -> list[Operation]:
+    """Return the operations that are done in a draft."""
+    return [decode(edit.operation) for edit in history(workspace, draft)[: draft.position]]
+
+
+def _kept(
+    workspace: Workspace,
+    draft: ModelEntry,
+    position: int,
+    before: Model,
+    model: Model,
+    splices: tuple[Splice, ...],
+    notes: tuple[str, ...] = (),
+    new: Sequence[NewEdit] = (),
+) -> Step:
+    types = Path(draft.location.skeleton).with_name(TYPES)
+
+    def files(folder: Path) -> None:
+        (folder / SKELETON).write_bytes(model.proto.SerializeToString())
+        if types.exists():
+            (folder / TYPES).hardlink_to(types)
+
+    kept = drafts.keep(workspace, draft, position, files, new)
+    model = replace(model, types_file=Path(kept.location.skeleton).with_name(TYPES) if types.exists() else None)
+    put_model(kept.location, model)
+    return Step(kept, before, model, splices, notes)
