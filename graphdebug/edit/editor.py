@@ -5,6 +5,7 @@ An `Editor` works on a copy, so that the model it began with, and everything tha
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -17,6 +18,7 @@ from graphdebug.edit.ways import graph_way
 from graphdebug.model.document import Model
 from graphdebug.model.index import Graph, GraphIndex, Graphs
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.value_types import shown
 
 
 class Editor:
@@ -25,8 +27,12 @@ class Editor:
     Positions of nodes and indexes (`graph`) hold until the next change of that graph.
     """
 
-    def __init__(self, model: Model) -> None:
-        """Begin to edit a copy of ``model``."""
+    def __init__(self, model: Model, files: Path | None = None) -> None:
+        """Begin to edit a copy of ``model``. ``files`` is the folder of files that operations name.
+
+        Large values that operations make go to the folder ``model.values`` (values.py).
+        """
+        self._files = files
         self.proto = onnx.ModelProto()
         self.proto.CopyFrom(model.proto)
         self.splices: list[Splice] = []
@@ -44,6 +50,16 @@ class Editor:
     def source(self) -> Model:
         """The model as it was at the beginning: its types are known as far as its author or a check went."""
         return self._model
+
+    def file(self, name: str) -> Path:
+        """Return the file that an operation names.
+
+        Raises:
+            EditError: the name leads elsewhere, or there is no such file.
+        """
+        if self._files is None or name != Path(name).name or not (self._files / name).is_file():
+            raise EditError(f"There is no file {shown(name)} beside the operations.")
+        return self._files / name
 
     # Looking
 

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -43,13 +44,15 @@ class Edited:
     notes: tuple[str, ...] = ()
 
 
-def edited(model: Model, *operations: Operation) -> Edited:
+def edited(model: Model, *operations: Operation, files: Path | None = None) -> Edited:
     """Do operations one after the other, all or none; ``model`` stays as it is.
+
+    ``files`` is the folder of files that operations name.
 
     Raises:
         EditError: one cannot be done.
     """
-    editor = Editor(model)
+    editor = Editor(model, files)
     for operation in operations:
         operation.apply(editor)
     return Edited(editor.model, tuple(editor.splices), tuple(editor.notes))

@@ -37,6 +37,8 @@ class Model:
     inferred: Types | None = None
     types_file: Path | None = None
     """Where `inferred` is read from when first needed, if it was not given."""
+    values: Path | None = None
+    """The folder for large values that an edit makes (`external.NEW_VALUES`); never the model's own."""
 
     @cached_property
     def graphs(self) -> Graphs:
@@ -95,13 +97,13 @@ def open_model(location: ModelLocation | Path | str) -> Model:
     """
     if not isinstance(location, ModelLocation):
         location = ModelLocation(str(location))
-    path = Path(location.path)
+    path, values = Path(location.path), Path(location.values) if location.values else None
     if not location.skeleton:
-        return Model(read_structure(path)[1], path)
+        return Model(read_structure(path)[1], path, values=values)
     skeleton = Path(location.skeleton)
     types_file = skeleton.with_name(TYPES_FILE)
     proto = parse_model(skeleton.read_bytes(), path.name)
-    return Model(proto, path, types_file=types_file if types_file.is_file() else None)
+    return Model(proto, path, types_file=types_file if types_file.is_file() else None, values=values)
 
 
 def read_structure(path: Path) -> tuple[bytes, onnx.ModelProto]:

@@ -3,8 +3,12 @@
 A model names files; what it names is hostile. Only plain files inside the model's own folder are opened: no absolute
 path, no ``..``, no symbolic link, no second hard link (which could be anybody's file under another name). Offset and
 length are held against the tensor's shape and the file's size before anything is read.
+
+An edit adds two things that no model file may say of itself: values that it made lie in a folder of its own
+(`NEW_VALUES`), and values can be meant for another place when the model is saved (`SAVE_TO`).
 """
 
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -12,6 +16,17 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import onnx
 
 from graphdebug.model.value_types import dtype_name, shown, stored_bytes
+
+NEW_VALUES = "edit:"
+"""How the location of values that an edit made begins; the SHA-256 of the bytes follows, which is the file's name."""
+
+SAVE_TO = "graphdebug.save-to"
+"""Key in ``external_data``: the file beside the model that the values go to when it is saved, ``""`` for into it.
+
+Saving heeds it and takes it out; a tensor with ``raw_data`` may have it, too.
+"""
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class ExternalDataError(ValueError):
@@ -60,15 +75,30 @@ def reference(tensor: onnx.TensorProto) -> Reference:
     return Reference(location, offset or 0, length)
 
 
-def locate(model_path: Path, tensor: onnx.TensorProto) -> Payload:
+def save_to(tensor: onnx.TensorProto) -> str | None:
+    """Return where an edit wants the values to go (see `SAVE_TO`); None: where they belong anyway."""
+    return next((entry.value for entry in tensor.external_data if entry.key == SAVE_TO), None)
+
+
+def new_values(folder: Path | None, location: str) -> Path | None:
+    """Return the file in ``folder`` that holds values made by an edit; None when ``location`` means no such file."""
+    name = location.removeprefix(NEW_VALUES)
+    if folder is None or name == location or not _DIGEST.fullmatch(name) or not (folder / name).is_file():
+        return None
+    return folder / name
+
+
+def locate(model_path: Path, tensor: onnx.TensorProto, values: Path | None = None) -> Payload:
     """Find the values of an external tensor of the model in file ``model_path`` and make sure they can be read.
+
+    ``values`` is the folder of values that an edit made (`Model.values`).
 
     Raises:
         ExternalDataError: with one of the codes ``external-data-malformed``, ``external-data-escapes``,
             ``external-data-missing``, ``external-data-out-of-range``, ``external-data-too-short``, ``bad-tensor``.
     """
     said = reference(tensor)
-    path = plain_file(model_path, said.location)
+    path = new_values(values, said.location) or plain_file(model_path, said.location)
     needed = stored_bytes(tensor)
     if needed is None:
         kind = dtype_name(tensor.data_type) or f"element type {tensor.data_type}"

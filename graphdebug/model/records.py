@@ -15,10 +15,12 @@ class ModelLocation:
 
     ``path`` is the model file; relative external data is resolved against ``path``'s folder.
     ``skeleton`` is a copy of the model whose large payloads refer into ``path`` (empty: make it from ``path``).
+    ``values`` is the folder of large values that an edit made (empty: there are none).
     """
 
     path: str
     skeleton: str = ""
+    values: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,26 +4,42 @@ Payloads that were left in the model's own file are copied from there in chunks 
 keeps in other files stay in other files.
 """
 
+import filecmp
+import hashlib
 import shutil
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 import onnx
 
+from graphdebug.model.data_files import DataFiles
 from graphdebug.model.document import Model, parse_model
-from graphdebug.model.external import ExternalDataError, is_external, plain_file, reference
-from graphdebug.model.walk import stored_tensors
+from graphdebug.model.external import (
+    ExternalDataError,
+    is_external,
+    local_path,
+    locate,
+    new_values,
+    plain_file,
+    reference,
+    save_to,
+)
+from graphdebug.model.walk import StoredTensor, stored_tensors
 from graphdebug.model.wire import (
     DATA_LOCATION,
     EXTERNAL_DATA,
+    MAX_MESSAGE,
     RAW_DATA,
     Buffer,
     Piece,
     Span,
     header,
     read_field,
+    reference_fields,
     rewrite,
+    size,
     strip,
 )
 
@@ -36,65 +52,92 @@ def save(model: Model, path: Path) -> None:
     """Write ``model`` to the file ``path``, whole or not at all.
 
     An unedited model gives the bytes of its file. Other files that hold values (external data) are copied beside
-    ``path`` when it lies in another folder and they are not there yet.
+    ``path`` when it lies in another folder and they are not there yet. Values that an edit made go into the model, or
+    into a new file beside it where the model keeps values in such files; what an edit wants elsewhere goes there.
 
     Raises:
-        ExternalDataError: an edited tensor refers to bytes that the model's file does not have.
-        FileExistsError: another file is where an external data file must go.
+        ExternalDataError: a tensor refers to bytes that its file does not have, or the model would be larger than a
+            protobuf file can be.
+        FileExistsError: another file is where a file of values must go.
         OSError: reading or writing failed; ``path`` is as it was.
     """
     original = strip(model.path)
-    same = _serialised(parse_model(original.model, model.path.name)) == _serialised(model.proto)
-    pieces = [Span(0, model.path.stat().st_size)] if same else restore(model, original.spans)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".part", delete=False) as target:
-        written = Path(target.name)
-        try:
-            with model.path.open("rb") as source:
-                for piece in pieces:
-                    _write(piece, source, target)
-            written.chmod(0o644)
-            if path.parent.resolve() != model.path.parent.resolve():
-                for name in external_files(model):
-                    _copy_beside(plain_file(model.path, name), path.parent / name)
-            written.replace(path)
-        except BaseException:
-            written.unlink(missing_ok=True)
-            raise
+    before = parse_model(original.model, model.path.name)
+    files = DataFiles((*external_files(model), path.name))
+    if _serialised(before) == _serialised(model.proto):
+        pieces: list[Piece] = [Span(0, model.path.stat().st_size)]
+    else:
+        if any(save_to(stored.tensor) is not None for stored in stored_tensors(before)):
+            raise ExternalDataError(
+                "external-data-malformed", f"{model.path.name} says where its values go when saved."
+            )
+        pieces = restore(model, original.spans, files, _new_file(model, path))
+        if sum(map(size, pieces)) > MAX_MESSAGE:
+            raise ExternalDataError(
+                "model-too-large", "The file would be larger than 2.15 GB: let values stand in a file beside the model."
+            )
+    with ExitStack() as undo:
+        parts = [
+            (_write(model, each, path.parent, undo), local_path(path, name)) for name, each in files.pieces.items()
+        ]
+        written = _write(model, pieces, path.parent, undo)
+        if path.parent.resolve() != model.path.parent.resolve():
+            for name in external_files(model):
+                _copy_beside(plain_file(model.path, name), path.parent / name)
+        for part, target in parts:
+            if target.exists() and not filecmp.cmp(part, target, shallow=False):
+                raise FileExistsError(f"{target} is in the way: values of the model must go into a file of that name.")
+        for part, target in parts:
+            part.replace(target)
+        written.replace(path)
 
 
-def restore(model: Model, spans: tuple[Span, ...] = ()) -> list[Piece]:
+def restore(
+    model: Model, spans: tuple[Span, ...] = (), files: DataFiles | None = None, new_file: str = ""
+) -> list[Piece]:
     """Return the serialised model in pieces, every payload that was left in ``model.path`` a `Span` of that file.
 
     ``spans`` are those that were left there when it was opened: with them, a tensor that said
-    ``data_location = DEFAULT`` in so many words says so again.
+    ``data_location = DEFAULT`` in so many words says so again. Values that go beside the model are added to ``files``;
+    those that an edit made go into ``new_file`` there, into the model when that is empty.
     """
     known = {(span.offset, span.length): span for span in spans}
-    file_size = model.path.stat().st_size
+    beside = DataFiles() if files is None else files
 
-    def inline(data: Buffer, start: int, end: int) -> list[Piece] | None:
+    def place(data: Buffer, start: int, end: int) -> list[Piece] | None:
         tensor = onnx.TensorProto.FromString(data[start:end])
+        wanted = save_to(tensor)
         if not is_external(tensor):
-            return None
-        said = reference(tensor)
-        if said.location != model.path.name:
-            return None
-        length = file_size - said.offset if said.length is None else said.length
-        if said.offset + length > file_size:
-            raise ExternalDataError("external-data-out-of-range", f"{model.path.name} is shorter than it was.")
-        span = known.get((said.offset, length), Span(said.offset, length))
-        return _with_raw_data(data, start, end, span)
+            if wanted is None:
+                return None
+            values: Piece = bytes(tensor.raw_data)
+        else:
+            location = reference(tensor).location
+            if location == model.path.name:
+                span = _own(model, tensor)
+                values = known.get((span.offset, span.length), span)
+            elif wanted is None and not new_values(model.values, location):
+                return None
+            else:
+                payload = locate(model.path, tensor, model.values)
+                values = Span(payload.offset, payload.length, file=payload.path)
+                wanted = new_file if wanted is None else wanted
+        if not wanted:
+            return _with_raw_data(data, start, end, values)
+        return _with_reference(data, start, end, wanted, beside.add(wanted, values), size(values))
 
-    return rewrite(_serialised(model.proto), inline, _SMALLEST_REFERENCE)
+    return rewrite(_serialised(model.proto), place, _SMALLEST_REFERENCE)
 
 
 def external_files(model: Model) -> tuple[str, ...]:
     """Return the names of the other files that hold values of the model, as it names them, in order of first use.
 
-    References that cannot be right (see `external`) are left out.
+    Values that are meant for another place when the model is saved do not count. References that cannot be right (see
+    `external`) are left out.
     """
     names: dict[str, None] = {}
     for stored in stored_tensors(model.proto):
-        if is_external(stored.tensor):
+        if is_external(stored.tensor) and save_to(stored.tensor) is None:
             try:
                 location = reference(stored.tensor).location
                 if location != model.path.name and location not in names:
@@ -109,30 +152,81 @@ def _serialised(proto: onnx.ModelProto) -> bytes:
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _with_raw_data(data: Buffer, start: int, end: int, span: Span) -> list[Piece]:
+def _own(model: Model, tensor: onnx.TensorProto) -> Span:
+    """Return the bytes of the model's own file that a tensor refers to."""
+    said, file_size = reference(tensor), model.path.stat().st_size
+    length = file_size - said.offset if said.length is None else said.length
+    if said.offset + length > file_size:
+        raise ExternalDataError("external-data-out-of-range", f"{model.path.name} is shorter than it was.")
+    return Span(said.offset, length)
+
+
+def _new_file(model: Model, path: Path) -> str:
+    """Return the file that new values go to (``""``: into the model), named after what goes there: none clashes."""
+    if not external_files(model):
+        return ""
+    locations = [reference(stored.tensor).location for stored in stored_tensors(model.proto) if _is_new(model, stored)]
+    return f"{path.stem}.{hashlib.sha256(''.join(locations).encode()).hexdigest()[:8]}.data" if locations else ""
+
+
+def _is_new(model: Model, stored: StoredTensor) -> bool:
+    if not is_external(stored.tensor) or save_to(stored.tensor) is not None:
+        return False
+    return new_values(model.values, reference(stored.tensor).location) is not None
+
+
+def _with_raw_data(data: Buffer, start: int, end: int, values: Piece) -> list[Piece]:
     """Replace a TensorProto's reference by ``raw_data``, where protobuf would write it: in order of field numbers."""
+    before, after = _split(data, start, end, RAW_DATA)
+    if isinstance(values, Span) and values.default_location:
+        cut = _split(after, 0, len(after), DATA_LOCATION)
+        after = cut[0] + bytes((DATA_LOCATION << 3, 0)) + cut[1]
+    return [before + header(RAW_DATA, size(values)), values, after]
+
+
+def _with_reference(data: Buffer, start: int, end: int, location: str, offset: int, length: int) -> list[Piece]:
+    """Replace a TensorProto's values by a reference to a file."""
+    before, after = _split(data, start, end, EXTERNAL_DATA)
+    return [before + reference_fields(location.encode(), offset, length) + after]
+
+
+def _split(data: Buffer, start: int, end: int, place: int) -> tuple[bytes, bytes]:
+    """Return the fields of a TensorProto before field ``place`` and behind it, without its values or reference."""
     before, after = bytearray(), bytearray()
     pos = start
     while pos < end:
         field_start = pos
         field, _, _, pos = read_field(data, pos, end)
-        if field not in (EXTERNAL_DATA, DATA_LOCATION):
-            (before if field < RAW_DATA else after).extend(data[field_start:pos])
-        elif field == DATA_LOCATION and span.default_location:
-            after.extend(bytes((DATA_LOCATION << 3, 0)))
-    return [bytes(before) + header(RAW_DATA, span.length), span, bytes(after)]
+        if field not in (RAW_DATA, EXTERNAL_DATA, DATA_LOCATION):
+            (before if field < place else after).extend(data[field_start:pos])
+    return bytes(before), bytes(after)
 
 
-def _write(piece: Piece, source: IO[bytes], target: IO[bytes]) -> None:
-    if isinstance(piece, bytes):
-        target.write(piece)
-        return
-    source.seek(piece.offset)
-    left = piece.length
+def _write(model: Model, pieces: list[Piece], folder: Path, undo: ExitStack) -> Path:
+    """Write pieces to a new file in ``folder``, which ``undo`` removes if it is still there at the end."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as target:
+        written = Path(target.name)
+        undo.callback(written.unlink, missing_ok=True)
+        with model.path.open("rb") as own:
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    target.write(piece)
+                elif piece.file is None:
+                    _copy(piece, own, target)
+                else:
+                    with piece.file.open("rb") as source:
+                        _copy(piece, source, target)
+    written.chmod(0o644)
+    return written
+
+
+def _copy(span: Span, source: IO[bytes], target: IO[bytes]) -> None:
+    source.seek(span.offset)
+    left = span.length
     while left:
         chunk = source.read(min(left, _CHUNK))
         if not chunk:
-            raise OSError("the model's file became shorter while it was read")
+            raise OSError("a file of the model became shorter while it was read")
         target.write(chunk)
         left -= len(chunk)
 

@@ -40,7 +40,7 @@ def read_tensor(model: Model, tensor: onnx.TensorProto) -> Array:
         raise TensorError(f"{_whose(tensor)} has a negative dimension: {list(tensor.dims)}.")
     shape = tuple(tensor.dims)
     if is_external(tensor):
-        payload = locate(model.path, tensor)
+        payload = locate(model.path, tensor, model.values)
         empty = np.empty(0, np.uint8)
         raw: Array = np.memmap(payload.path, np.uint8, "r", payload.offset, (needed,)) if needed else empty
     elif tensor.HasField("raw_data"):

@@ -98,7 +98,7 @@ def _tag(path: str, nodes: Sequence[onnx.NodeProto], tagged: list[NodeRef]) -> N
 def _read(model: Model, tensor: onnx.TensorProto) -> bytes:
     """Return the raw bytes of an external tensor; none when they cannot be read."""
     try:
-        payload = locate(model.path, tensor)
+        payload = locate(model.path, tensor, model.values)
         with payload.path.open("rb") as file:
             file.seek(payload.offset)
             return file.read(payload.length)

@@ -36,11 +36,15 @@ class WireError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Bytes of the model file. ``default_location``: the tensor said ``data_location = DEFAULT`` in so many words."""
+    """Bytes of the model file, or of ``file``.
+
+    ``default_location``: the tensor said ``data_location = DEFAULT`` in so many words.
+    """
 
     offset: int
     length: int
     default_location: bool = False
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +256,10 @@ def _leave_payload(
         return None
     field_start, value, stop = raw
     spans.append(Span(value, stop - value, default_location))
-    return [data[start:field_start] + data[stop:end] + _reference(location, value, stop - value)]
+    return [data[start:field_start] + data[stop:end] + reference_fields(location, value, stop - value)]
 
 
-def _reference(location: bytes, offset: int, length: int) -> bytes:
+def reference_fields(location: bytes, offset: int, length: int) -> bytes:
     """Return the TensorProto fields ``external_data`` and ``data_location = EXTERNAL``."""
     entries = ((b"location", location), (b"offset", b"%d" % offset), (b"length", b"%d" % length))
     fields = [_field(EXTERNAL_DATA, _field(1, key) + _field(2, text)) for key, text in entries]

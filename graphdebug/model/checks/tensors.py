@@ -31,13 +31,19 @@ def tensor_findings(model: Model) -> Iterator[Finding]:
     """Check every stored tensor, and whether external ranges overlap. Reads no values."""
     payloads: list[tuple[StoredTensor, Payload]] = []
     for stored in stored_tensors(model.proto):
-        problem = _dimensions(stored.tensor) or _amount(model, stored.tensor)
-        if problem:
-            code, sentence = problem
-            yield Finding(Severity.ERROR, code, sentence, stored.graph, stored.node, stored.tensor.name or None)
-        elif is_external(stored.tensor):
-            payloads.append((stored, locate(model.path, stored.tensor)))
+        problem = list(tensor_finding(model, stored))
+        yield from problem
+        if not problem and is_external(stored.tensor):
+            payloads.append((stored, locate(model.path, stored.tensor, model.values)))
     yield from _overlaps(payloads)
+
+
+def tensor_finding(model: Model, stored: StoredTensor) -> Iterator[Finding]:
+    """Check one stored tensor: at most one finding."""
+    problem = _dimensions(stored.tensor) or _amount(model, stored.tensor)
+    if problem:
+        code, sentence = problem
+        yield Finding(Severity.ERROR, code, sentence, stored.graph, stored.node, stored.tensor.name or None)
 
 
 def _dimensions(tensor: onnx.TensorProto) -> tuple[str, str] | None:
@@ -60,7 +66,7 @@ def _amount(model: Model, tensor: onnx.TensorProto) -> tuple[str, str] | None:
     needed = stored_bytes(tensor)
     if is_external(tensor):
         try:
-            payload = locate(model.path, tensor)
+            payload = locate(model.path, tensor, model.values)
             length = reference(tensor).length
         except ExternalDataError as error:
             if error.code == "external-data-too-short" and _is_own(model, tensor):
