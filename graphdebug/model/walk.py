@@ -42,11 +42,16 @@ def _in_nodes(path: str, nodes: Iterator[onnx.NodeProto]) -> Iterator[StoredTens
     for position, node in enumerate(nodes):
         if all(attribute.type in _PLAIN for attribute in node.attribute):
             continue
-        for attribute in node.attribute:
-            for tensor in _in_attribute(attribute):
-                yield StoredTensor(path, position, tensor)
+        for tensor in node_tensors(node):
+            yield StoredTensor(path, position, tensor)
         for name, graph in nested_graphs(node):
             yield from _in_graph(child_path(path, position, name), graph)
+
+
+def node_tensors(node: onnx.NodeProto) -> Iterator[onnx.TensorProto]:
+    """Go through the tensors that a node's attributes hold, without those of nested graphs."""
+    for attribute in node.attribute:
+        yield from _in_attribute(attribute)
 
 
 def _in_attribute(attribute: onnx.AttributeProto) -> Iterator[onnx.TensorProto]:

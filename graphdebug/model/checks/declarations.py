@@ -49,20 +49,24 @@ def signature_findings(model: Model) -> Iterator[Finding]:
 
 
 def _values(role: str, values: Iterable[onnx.ValueInfoProto]) -> Iterator[Finding]:
-    """Check the model's inputs or outputs, whose types must be stated; those of nested graphs need not be."""
     for position, value in enumerate(values):
-        if not value.name:
-            sentence = f"The model's {role} {position} has no name, so nothing can refer to it."
-            yield Finding(Severity.ERROR, "nameless-value", sentence, MAIN_GRAPH)
-        elif lacks := _lacks(value.type):
-            sentence = f"The model's {role} {shown(value.name)} states no {lacks}; "
-            sentence += "ONNX demands one." if role == "input" else "ONNX demands one, engines infer it."
-            severity = Severity.ERROR if role == "input" else Severity.WARNING
-            yield Finding(severity, "untyped-value", sentence, MAIN_GRAPH, tensor=value.name)
-        elif value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
-            sentence = f"The model's {role} {shown(value.name)} states no shape, not even how many dimensions it has; "
-            sentence += "ONNX demands one, engines accept it."
-            yield Finding(Severity.WARNING, "shapeless-value", sentence, MAIN_GRAPH, tensor=value.name)
+        yield from value_findings(role, position, value)
+
+
+def value_findings(role: str, position: int, value: onnx.ValueInfoProto) -> Iterator[Finding]:
+    """Check an ``input`` or ``output`` of the model, whose type must be stated; those of nested graphs need not be."""
+    if not value.name:
+        sentence = f"The model's {role} {position} has no name, so nothing can refer to it."
+        yield Finding(Severity.ERROR, "nameless-value", sentence, MAIN_GRAPH)
+    elif lacks := _lacks(value.type):
+        sentence = f"The model's {role} {shown(value.name)} states no {lacks}; "
+        sentence += "ONNX demands one." if role == "input" else "ONNX demands one, engines infer it."
+        severity = Severity.ERROR if role == "input" else Severity.WARNING
+        yield Finding(severity, "untyped-value", sentence, MAIN_GRAPH, tensor=value.name)
+    elif value.type.HasField("tensor_type") and not value.type.tensor_type.HasField("shape"):
+        sentence = f"The model's {role} {shown(value.name)} states no shape, not even how many dimensions it has; "
+        sentence += "ONNX demands one, engines accept it."
+        yield Finding(Severity.WARNING, "shapeless-value", sentence, MAIN_GRAPH, tensor=value.name)
 
 
 def _lacks(kind: onnx.TypeProto) -> str:

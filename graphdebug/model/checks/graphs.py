@@ -1,7 +1,7 @@
 """Rules about how values are made and used: cycles, names, missing and unused things."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import Finding, Severity
@@ -13,7 +13,7 @@ def graph_findings(graphs: Mapping[str, GraphIndex], path: str) -> Iterator[Find
     """Check one graph."""
     index = graphs[path]
     yield from _cycle(index)
-    yield from _duplicates(index)
+    yield from duplicate_findings(index)
     yield from _dangling(graphs, index)
     yield from _unused(index)
 
@@ -32,8 +32,7 @@ def find_cycle(index: GraphIndex) -> list[int]:
     before: dict[int, int] = {}
     for name, producer in index.producer.items():
         if producer in index.stuck:
-            users = [user for user, _ in index.consumers.get(name, ())] + index.captured.get(name, [])
-            before.update({user: producer for user in users if user in index.stuck})
+            before.update({user: producer for user in _users(index, name) if user in index.stuck})
     node = min(before)
     seen: dict[int, int] = {}
     while node not in seen:  # every stuck node waits for a stuck node, so going back must close a circle
@@ -42,31 +41,55 @@ def find_cycle(index: GraphIndex) -> list[int]:
     return list(seen)[seen[node] :][::-1]
 
 
+def cycle_through(index: GraphIndex, node: int) -> list[int]:
+    """Return the nodes of a shortest cycle through ``node``, from it on; empty when it is on none."""
+    if node not in index.stuck:
+        return []
+    before: dict[int, int] = {}
+    waiting = deque([node])
+    while waiting:
+        maker = waiting.popleft()
+        for user in (user for name in index.nodes[maker].output for user in _users(index, name)):
+            if user == node:
+                cycle = [maker]
+                while cycle[-1] != node:
+                    cycle.append(before[cycle[-1]])
+                return cycle[::-1]
+            if user in index.stuck and user not in before:
+                before[user] = maker
+                waiting.append(user)
+    return []
+
+
+def _users(index: GraphIndex, name: str) -> list[int]:
+    return [user for user, _ in index.consumers.get(name, ())] + index.captured.get(name, [])
+
+
+def cycle_finding(index: GraphIndex, cycle: Sequence[int]) -> Finding:
+    """Say which nodes wait for each other."""
+    names = [index.names[node] for node in cycle]
+    round_trip = " → ".join(shown(name) for name in [*names[:6], *(["…"] if len(names) > 6 else []), names[0]])
+    sentence = f"{len(cycle)} node(s) wait for each other in a circle and can never run: {round_trip}."
+    return Finding(Severity.ERROR, "graph-cycle", sentence, index.path, cycle[0])
+
+
 def _cycle(index: GraphIndex) -> Iterator[Finding]:
     cycle = find_cycle(index)
     if cycle:
-        names = [index.names[node] for node in cycle]
-        round_trip = " → ".join(shown(name) for name in [*names[:6], *(["…"] if len(names) > 6 else []), names[0]])
-        yield Finding(
-            Severity.ERROR,
-            "graph-cycle",
-            f"{len(cycle)} node(s) wait for each other in a circle and can never run: {round_trip}.",
-            index.path,
-            cycle[0],
-        )
+        yield cycle_finding(index, cycle)
     elif index.order != list(range(len(index.nodes))):
-        late = next(node for place, node in enumerate(index.order) if place != node)
-        yield Finding(
-            Severity.WARNING,
-            "nodes-out-of-order",
-            f"Nodes are not in an order in which they can run ({shown(index.names[late])} comes too late); "
-            "ONNX demands one, some engines sort them.",
-            index.path,
-            late,
-        )
+        yield order_finding(index, next(node for place, node in enumerate(index.order) if place != node))
 
 
-def _duplicates(index: GraphIndex) -> Iterator[Finding]:
+def order_finding(index: GraphIndex, late: int) -> Finding:
+    """Say that node ``late`` stands behind one that needs it."""
+    sentence = f"Nodes are not in an order in which they can run ({shown(index.names[late])} comes too late); "
+    sentence += "ONNX demands one, some engines sort them."
+    return Finding(Severity.WARNING, "nodes-out-of-order", sentence, index.path, late)
+
+
+def duplicate_findings(index: GraphIndex) -> Iterator[Finding]:
+    """Check that every name is given once."""
     made: dict[str, str] = {}
     for role, names in (
         ("an input", [*index.inputs, *index.defaults]),
@@ -99,26 +122,20 @@ def _initializer_names(index: GraphIndex) -> list[str]:
 
 def _dangling(graphs: Mapping[str, GraphIndex], index: GraphIndex) -> Iterator[Finding]:
     for name in index.outer:
-        if _defined_around(graphs, index.path, name):
-            continue
-        for node, slot in index.consumers.get(name, ()):
-            yield Finding(
-                Severity.ERROR,
-                "dangling-input",
-                f"{shown(index.names[node])} ({index.nodes[node].op_type}) needs {shown(name)} as input {slot}, "
-                "but nothing makes it.",
-                index.path,
-                node,
-                name,
-            )
-        if name in index.outputs:
-            yield Finding(
-                Severity.ERROR,
-                "missing-output",
-                f"The graph's output {shown(name)} is made by no node, input or initializer.",
-                index.path,
-                tensor=name,
-            )
+        yield from dangling_findings(graphs, index, name)
+
+
+def dangling_findings(graphs: Mapping[str, GraphIndex], index: GraphIndex, name: str) -> Iterator[Finding]:
+    """Check that a value which ``index`` uses and does not make is made in a graph around it."""
+    if _defined_around(graphs, index.path, name):
+        return
+    for node, slot in index.consumers.get(name, ()):
+        sentence = f"{shown(index.names[node])} ({index.nodes[node].op_type}) needs {shown(name)} as input {slot}, "
+        sentence += "but nothing makes it."
+        yield Finding(Severity.ERROR, "dangling-input", sentence, index.path, node, name)
+    if name in index.outputs:
+        sentence = f"The graph's output {shown(name)} is made by no node, input or initializer."
+        yield Finding(Severity.ERROR, "missing-output", sentence, index.path, tensor=name)
 
 
 def _defined_around(graphs: Mapping[str, GraphIndex], path: str, name: str) -> bool:

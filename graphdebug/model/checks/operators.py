@@ -75,35 +75,45 @@ def function_findings(model: Model) -> Iterator[Finding]:
 
 def operator_findings(model: Model, path: str, index: GraphIndex) -> Iterator[Finding]:
     """Check every node of one graph against its operator."""
-    versions = _versions(model, path)
+    versions = versions_at(model, path)
     custom: dict[str, dict[str, int]] = {}
     for position, node in enumerate(index.nodes):
-        if function_key(node.domain, node.op_type, node.overload) in model.functions:
-            continue
+        yield from node_findings(model, index, position, versions)
         domain = _domain(node.domain)
-        version = versions.get(domain)
-        place: dict[str, Any] = {"graph": path, "node": position}
-        if version is None:
-            sentence = (
-                f"{_whose(index, position)} is of {_title(domain)}, whose operator set the model does not import."
-            )
-            yield Finding(Severity.ERROR, "domain-not-imported", sentence, **place)
-        if _newest(domain) is None:
+        if _newest(domain) is None and not _is_call(model, node):
             counts = custom.setdefault(domain, {})
             counts[node.op_type] = counts.get(node.op_type, 0) + 1
-            continue
-        operator = _operator(domain, node.op_type, version or 1)
-        if operator is not None:
-            for code, objection in _against(operator, node):
-                yield Finding(Severity.ERROR, code, f"{_whose(index, position)} {objection}", **place)
-        elif version is not None and version <= (_newest(domain) or 0):
-            sentence = f"{_whose(index, position)}: {_why_unknown(domain, node.op_type, version)}"
-            yield Finding(Severity.ERROR, "unknown-op", sentence, **place)
     for domain, counts in custom.items():
         sentence = (
             f"{sum(counts.values()):,} node(s) are of {_title(domain)}, unknown to ONNX itself: {listed(counts)}."
         )
         yield Finding(Severity.INFO, "custom-op", sentence, path)
+
+
+def node_findings(model: Model, index: GraphIndex, position: int, versions: Mapping[str, int]) -> Iterator[Finding]:
+    """Check one node against its operator; ``versions`` are those of `versions_at` its graph."""
+    node = index.nodes[position]
+    if _is_call(model, node):
+        return
+    domain = _domain(node.domain)
+    version, newest = versions.get(domain), _newest(domain)
+    place: dict[str, Any] = {"graph": index.path, "node": position}
+    if version is None:
+        sentence = f"{whose(index, position)} is of {_title(domain)}, whose operator set the model does not import."
+        yield Finding(Severity.ERROR, "domain-not-imported", sentence, **place)
+    if newest is None:
+        return
+    operator = _operator(domain, node.op_type, version or 1)
+    if operator is not None:
+        for code, objection in _against(operator, node):
+            yield Finding(Severity.ERROR, code, f"{whose(index, position)} {objection}", **place)
+    elif version is not None and version <= newest:
+        sentence = f"{whose(index, position)}: {_why_unknown(domain, node.op_type, version)}"
+        yield Finding(Severity.ERROR, "unknown-op", sentence, **place)
+
+
+def _is_call(model: Model, node: onnx.NodeProto) -> bool:
+    return function_key(node.domain, node.op_type, node.overload) in model.functions
 
 
 def _against(operator: _Operator, node: onnx.NodeProto) -> Iterator[tuple[str, str]]:
@@ -138,11 +148,12 @@ def _against(operator: _Operator, node: onnx.NodeProto) -> Iterator[tuple[str, s
         yield "missing-attribute", f"lacks the attribute {shown(name)}, which it must have."
 
 
-def _whose(index: GraphIndex, position: int) -> str:
+def whose(index: GraphIndex, position: int) -> str:
+    """Return what a sentence about a node begins with: its name and operator."""
     return f"{shown(index.names[position])} ({shown(index.nodes[position].op_type)[1:-1]})"
 
 
-def _versions(model: Model, path: str) -> dict[str, int]:
+def versions_at(model: Model, path: str) -> dict[str, int]:
     """Return domain → version where ``path`` lies: the model's imports, or those of the function."""
     imports = model.proto.opset_import
     if path.startswith("fn:"):

@@ -1,0 +1,146 @@
+"""The live check: what an edit broke is said at its place, and nothing else; it agrees with the whole check."""
+
+from collections.abc import Callable
+
+import onnx
+import pytest
+
+from graphdebug.edit.attributes import Attribute
+from graphdebug.edit.checking import check_edit
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.nodes import AddNode, DeleteNode, InsertNode
+from graphdebug.edit.operation import Edited, edited
+from graphdebug.edit.targets import node_target, value_target
+from graphdebug.edit.touched import touched
+from graphdebug.edit.undoing import undone
+from graphdebug.model.check import findings
+from graphdebug.model.document import Model
+from graphdebug.model.records import Finding, Severity
+from graphdebug.model.refs import NodeRef, TensorRef
+from tests.edit.running import sample_names
+
+Change = Callable[[Editor], None]
+_CAST = (Attribute("to", "int", onnx.TensorProto.FLOAT16),)
+
+
+def changed(model: Model, change: Change) -> Edited:
+    editor = Editor(model)
+    change(editor)
+    return Edited(editor.model, tuple(editor.splices))
+
+
+def check(before: Model, after: Edited) -> tuple[Finding, ...]:
+    return check_edit(before, after.model, after.splices).findings
+
+
+def errors(found: tuple[Finding, ...]) -> set[tuple[str, str, int | None]]:
+    return {(each.code, each.graph, each.node) for each in found if each.severity is Severity.ERROR}
+
+
+def drop_output(editor: Editor) -> None:
+    editor.delete_nodes("", [2])
+
+
+def wrong_type(editor: Editor) -> None:
+    node = onnx.NodeProto()
+    node.CopyFrom(editor.graph().nodes[1])
+    node.attribute.append(onnx.helper.make_attribute("colour", "red"))
+    editor.replace_node("", 1, node)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (lambda editor: editor.delete_nodes("", [2]), "dangling-input", "nothing makes it"),
+        (wrong_type, "unknown-attribute", "does not know"),
+        (lambda editor: editor.set_input("", 1, 9, "x"), "input-count", "input(s)"),
+        (lambda editor: editor.set_output("", 1, 0, editor.graph().nodes[0].output[0]), "duplicate-name", "2 times"),
+        (lambda editor: editor.set_input("", 0, 0, editor.graph().nodes[3].output[0]), "graph-cycle", "circle"),
+        (lambda editor: editor.splice((), "opset_import", 0, 1), "domain-not-imported", "does not import"),
+        (
+            lambda editor: editor.set_field((*editor.way(), ("input", 0)), "type", None),
+            "untyped-value",
+            "states no type",
+        ),
+        (
+            lambda editor: editor.splice((*editor.way(), ("initializer", 0)), "dims", 0, 1, [77]),
+            "dims-mismatch",
+            "needs",
+        ),
+    ],
+)
+def test_what_is_broken_is_said(opened: Callable[[str], Model], change: Change, code: str, words: str) -> None:
+    model = opened("mlp.onnx")
+    after = changed(model, change)
+    found = {finding.code: finding for finding in check(model, after)}
+    assert code in found and words in found[code].message, found
+    assert found[code].severity is Severity.ERROR
+    assert code in {each.code for each in findings(after.model, {})}
+    before = undone(after.model, after.splices)
+    back = check_edit(after.model, before, [each.inverse for each in reversed(after.splices)])
+    assert not errors(back.findings)
+
+
+def test_element_types_are_carried_on_and_held_against_what_is_declared(opened: Callable[[str], Model]) -> None:
+    model = opened("mlp.onnx")
+    first = model.graphs[""].nodes[0].output[0]
+    after = edited(model, InsertNode(value=first, op="Cast", attributes=_CAST))
+    found = check(model, after)
+    assert "input-type" in {each.code for each in found}
+    assert any("float16" in each.message and "of one type" in each.message for each in found)
+    far = edited(model, DeleteNode(node="/fc2/Gemm"), InsertNode(value="/fc1/out", op="Cast", attributes=_CAST))
+    assert far.model.graphs[""].names[4] == "/fc3/Gemm"
+    assert ("input-type", "", 4) in errors(check(model, far))
+    last = model.graphs[""].outputs[0]
+    after = edited(model, InsertNode(value=last, op="Cast", attributes=_CAST))
+    (found,) = (each for each in check(model, after) if each.severity is Severity.ERROR)
+    assert (found.code, found.tensor) == ("output-type", last)
+
+
+@pytest.mark.parametrize("sample", sample_names())
+def test_what_is_sound_stays_without_errors(sample: str, opened: Callable[[str], Model]) -> None:
+    """Identities anywhere, and deletions that are not refused: the live check says what the whole check would."""
+    model = opened(sample)
+    for path in model.graphs:
+        index = model.graphs[path]
+        step = max(1, len(index.producer) // 6)
+        tries = [
+            InsertNode(value=value_target(Editor(model), TensorRef(path, value)), op="Identity")
+            for value in [*index.producer, *index.inputs][::step]
+        ]
+        deletions = [
+            DeleteNode(node=node_target(Editor(model), NodeRef(path, at))) for at in range(0, len(index.nodes), step)
+        ]
+        for operation in [*tries, *deletions]:
+            try:
+                after = edited(model, operation)
+            except EditError:
+                continue
+            live = errors(check(model, after))
+            whole = errors(findings(after.model, {}))
+            assert {each for each in live if each[0] not in ("input-type", "output-type")} <= whole
+            assert not (live - whole) or isinstance(operation, DeleteNode), live
+
+
+def test_a_capture_that_lost_its_maker_is_said_inside_the_branch(opened: Callable[[str], Model]) -> None:
+    model = opened("if_captures.onnx")
+    (name, users) = next(
+        (name, users) for name, users in model.graphs[""].captured.items() if name in model.graphs[""].producer
+    )
+    after = changed(model, lambda editor: editor.delete_nodes("", [model.graphs[""].producer[name]]))
+    found = [each for each in check(model, after) if each.code == "dangling-input"]
+    assert found and all(each.graph and each.tensor == name for each in found)
+    assert users
+
+
+def test_what_was_moved_is_told_where_it_is_now(opened: Callable[[str], Model]) -> None:
+    model = opened("mlp.onnx")
+    last = model.graphs[""].nodes[-1].output[0]
+    add = AddNode(op="Nonsense", domain="mine", name="first", inputs=(last,))
+    before = InsertNode(value=model.graphs[""].inputs[0], op="Relu", name="second")
+    after = edited(model, add, before)
+    index = after.model.graphs[""]
+    here = touched(after.model, after.splices).graphs[""]
+    assert {index.names.index("first"), index.names.index("second")} <= here.nodes
+    assert len(here.nodes) < 5
