@@ -93,6 +93,11 @@ def recipe(workspace: Workspace, draft: ModelEntry) -> list[Operation]:
     return [decode(edit.operation) for edit in history(workspace, draft)[: draft.position]]
 
 
+def kind_of(operation: Operation) -> str:
+    """Return what a recipe calls an operation: ``insert-node``."""
+    return str(type(operation).__struct_config__.tag)
+
+
 def _kept(
     workspace: Workspace,
     draft: ModelEntry,

@@ -11,6 +11,7 @@ _PAGES = {
     "tensors": ("Tensors", ":material/data_array:"),
     "compare": ("Compare", ":material/compare_arrows:"),
     "side_by_side": ("Side by side", ":material/splitscreen_vertical_add:"),
+    "edit": ("Edit", ":material/edit:"),
     "reports": ("Reports", ":material/lab_profile:"),
     "diagnostics": ("Diagnostics", ":material/monitor_heart:"),
 }

@@ -38,7 +38,7 @@ def graph_column(
     """
     with st.container(key=f"graph_place_{key}"):  # style.css knows it by this name
         return graph_view(
-            entry.id,
+            entry,
             key=f"graph_{key}",
             overlay=chosen_overlay(entry, overlay),
             height=height,

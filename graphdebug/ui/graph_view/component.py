@@ -20,6 +20,7 @@ from graphdebug.ui import state
 from graphdebug.ui.marks import box_ids
 from graphdebug.ui.state import Choice
 from graphdebug.ui.ways import standing_out
+from graphdebug.workspace.entries import ModelEntry
 
 _HERE = Path(__file__).parent
 _SEEN = "graphdebug.graph_view.seen"
@@ -81,7 +82,7 @@ class Action:
 
 
 def graph_view(
-    model_id: str,
+    entry: ModelEntry,
     *,
     key: str,
     overlay: Overlay | None = None,
@@ -94,7 +95,7 @@ def graph_view(
     What is selected and where to cut (``state.marks``) is the same on every page, too.
 
     Args:
-        model_id: a model of the workspace.
+        entry: a model of the workspace.
         key: the widget's key; pan, zoom and expansion are kept by model, whatever the key.
         overlay: colours to lay over the boxes.
         height: in pixels; as high as the window allows by default.
@@ -102,10 +103,10 @@ def graph_view(
         actions: what can be done here with what is selected.
     """
 
-    takers = {"choice": lambda told: take_choice(model_id, told, on_choice, actions), "drawn": drawn}
+    takers = {"choice": lambda told: take_choice(entry.id, told, on_choice, actions), "drawn": drawn}
     component("view", "graph_view.css")(
         key=key,
-        data=view_data(model_id, overlay, height=height, actions=actions),
+        data=view_data(entry, overlay, height=height, actions=actions),
         on_told_change=lambda: hear(key, takers),
         height="content",
     )
@@ -115,14 +116,14 @@ def graph_view(
 
 
 def view_data(
-    model_id: str, overlay: Overlay | None, *, height: int | None = None, actions: Sequence[Action] = ()
+    entry: ModelEntry, overlay: Overlay | None, *, height: int | None = None, actions: Sequence[Action] = ()
 ) -> dict[str, Any]:
     """Return what the view of the open model is told: ``data`` of ``mount`` in ``js/view.js``."""
     return {
-        "model": model_id,
-        "select": _selection(model_id),
-        "marks": _marks(model_id),
-        "lit": standing_out(model_id),
+        **shown_model(entry),
+        "select": _selection(entry.id),
+        "marks": _marks(entry.id),
+        "lit": standing_out(entry.id),
         "overlay": overlay_data(overlay),
         "height": height,
         "awaited": not is_drawn(),
@@ -131,6 +132,11 @@ def view_data(
             for each in actions
         ],
     }
+
+
+def shown_model(entry: ModelEntry) -> dict[str, Any]:
+    """Return what says which model is shown; a view of a draft begins as that of its source was left."""
+    return {"model": entry.id, "revision": entry.revision, "like": entry.source or None}
 
 
 def hear(key: str, takers: Mapping[str, Callable[[Mapping[str, Any]], None]]) -> None:

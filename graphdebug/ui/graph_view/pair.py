@@ -7,7 +7,16 @@ from uuid import uuid4
 import streamlit as st
 
 from graphdebug.ui import state
-from graphdebug.ui.graph_view.component import Overlay, component, drawn, hear, overlay_data, take_choice, view_data
+from graphdebug.ui.graph_view.component import (
+    Overlay,
+    component,
+    drawn,
+    hear,
+    overlay_data,
+    shown_model,
+    take_choice,
+    view_data,
+)
 from graphdebug.workspace.entries import ModelEntry
 
 _SELECT = "graphdebug.pair.select"
@@ -27,7 +36,7 @@ def pair_view(
         overlays: colours laid over the boxes of the left and of the right.
         colors: kind of difference → colour, for the list.
     """
-    beside = {"model": right.id, "select": _chosen_beside(left, right), "overlay": overlay_data(overlays[1])}
+    beside = {**shown_model(right), "select": _chosen_beside(left, right), "overlay": overlay_data(overlays[1])}
     takers = {
         "choice": lambda told: take_choice(left.id, told, _chosen_on_the_left),
         "right": _chosen_on_the_right,
@@ -37,7 +46,7 @@ def pair_view(
         key=key,
         data={
             "sides": [
-                {"name": left.name, "view": view_data(left.id, overlays[0])},
+                {"name": left.name, "view": view_data(left, overlays[0])},
                 {"name": right.name, "view": beside},
             ],
             "colors": dict(colors),

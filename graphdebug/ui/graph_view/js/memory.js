@@ -11,6 +11,19 @@ export function recall(...words) {
   }
 }
 
+/** Remember of `model` what is remembered of `like`, unless something is known of it already: it is an edited copy. */
+export function adopt(model, like) {
+  try {
+    if (sessionStorage.getItem(PREFIX + model)) return;
+    for (const key of Object.keys(sessionStorage)) {
+      const rest = key.startsWith(PREFIX + like) ? key.slice((PREFIX + like).length) : null;
+      if (rest !== null && (!rest || rest[0] === ":")) sessionStorage.setItem(PREFIX + model + rest, sessionStorage.getItem(key));
+    }
+  } catch {
+    // See remember().
+  }
+}
+
 /** Remember `facts` beside what was remembered before. */
 export function remember(facts, ...words) {
   try {

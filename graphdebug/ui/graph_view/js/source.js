@@ -8,7 +8,9 @@ const KEPT = 6;
 const LONGEST_URL = 6000;
 
 export class Source {
-  constructor(model) {
+  /** `revision`: how often the model was edited, so that an earlier state is not taken for this one. */
+  constructor(model, revision = 0) {
+    this.revision = revision;
     this.base = new URL(`models/${encodeURIComponent(model)}/`, ROOT);
     this.scenes = new Map();
   }
@@ -25,7 +27,7 @@ export class Source {
    * @returns {Promise<Scene>}
    */
   async scene({ graph, expanded, flat, direction, reveal }, signal) {
-    const query = new URLSearchParams({ graph, flat: flat ? "1" : "0", direction });
+    const query = new URLSearchParams({ revision: this.revision, graph, flat: flat ? "1" : "0", direction });
     if (expanded) query.set("expanded", expanded.join(","));
     if (reveal) query.set("reveal", reveal);
     const key = query.toString();

@@ -19,7 +19,7 @@ import { HINT } from "./key_sheet.js";
 import { Keys } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Menu } from "./menu.js";
-import { recall, remember } from "./memory.js";
+import { adopt, recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { post, repeat } from "./outbox.js";
 import { inShades } from "./overlay.js";
@@ -78,10 +78,13 @@ class GraphView {
     this.theme = readTheme(this.host, this.scene?.meta.categories ?? []);
     this.#overlay(data.overlay);
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
+    if (data.like) adopt(data.model, data.like);
     this.marking.update(data.model, data.marks, old?.model === data.model);
     this.reach.update(data.model, data.lit);
     if (!old) repeat(send);
-    if (old?.model !== data.model) this.#openModel(data.model, select);
+    const isOpen = old && (old.model === data.model || old.model === data.like);
+    if (!isOpen) this.#openModel(data.model, select);
+    else if (old.model !== data.model || old.revision !== data.revision) this.#showEdited(select);
     else if (old.select?.seq !== select.seq) {
       remember({ seq: select.seq }, data.model);
       this.reveal(select.graph, select.id, false);
@@ -89,8 +92,16 @@ class GraphView {
     this.stage.invalidate();
   }
 
+  /** The same model after an edit: what one looks at stays where it is. */
+  #showEdited(select) {
+    this.source = new Source(this.data.model, this.data.revision);
+    remember({ seq: select.seq }, this.data.model);
+    if (select.graph !== this.graph) this.#enter(select.graph, select.id, false);
+    else this.loader.load({ choose: select.id, edited: true, tell: false });
+  }
+
   #openModel(model, select) {
-    this.source = new Source(model);
+    this.source = new Source(model, this.data.revision);
     this.scene = null;
     const known = recall(model);
     const isNews = known.seq !== select.seq;

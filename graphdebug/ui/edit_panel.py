@@ -1,0 +1,104 @@
+"""Beside the graph that is edited: what was done, what is wrong now, and what to do with the result."""
+
+import streamlit as st
+
+from graphdebug.api import editing
+from graphdebug.model.records import Severity
+from graphdebug.ui import edit_session, state
+from graphdebug.ui.findings_list import findings_list
+from graphdebug.ui.words import ago, plain, plural
+from graphdebug.workspace.entries import EditEntry, JobState, ModelEntry
+
+_MOST_SHOWN = 60
+
+
+def edit_bar(entry: ModelEntry) -> None:
+    """Undo, redo, and ways on with the edited model."""
+    edits = editing.history(state.workspace(), entry) if entry.source else []
+    done = entry.position
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            shortcut="Ctrl+Z",
+            disabled=not done,
+            help=plain(edits[done - 1].title) if done else "Nothing was changed yet",
+            on_click=edit_session.go_to,
+            args=(entry, done - 1),
+        )
+        st.button(
+            "Redo",
+            icon=":material/redo:",
+            shortcut="Ctrl+Shift+Z",
+            disabled=done >= len(edits),
+            help=plain(edits[done].title) if done < len(edits) else "Nothing was undone",
+            on_click=edit_session.go_to,
+            args=(entry, done + 1),
+        )
+        if entry.source:
+            st.caption(f"{plural(done, 'change')} · {_standing(entry)}")
+        else:
+            st.caption("The first change makes an edited copy: this model is never touched.")
+
+
+def history_view(entry: ModelEntry) -> None:
+    """List what was done; a click goes back or forth to it."""
+    edits = editing.history(state.workspace(), entry) if entry.source else []
+    if not edits:
+        st.caption("Nothing was changed yet. Every change is listed here, and a click goes back to it.")
+        return
+    st.button(
+        "As it was opened",
+        icon=_icon(0, entry.position),
+        type="tertiary",
+        key="edit-0",
+        disabled=not entry.position,
+        on_click=edit_session.go_to,
+        args=(entry, 0),
+    )
+    first = max(0, len(edits) - _MOST_SHOWN)
+    if first:
+        st.caption(f"{plural(first, 'earlier change')}")
+    for edit in edits[first:]:
+        _line(entry, edit)
+
+
+def problems_view(entry: ModelEntry) -> None:
+    """Show what is wrong with the model as it is now."""
+    if _is_checked(entry):
+        findings_list(entry.record)
+    else:
+        st.caption("The model is being checked…")
+
+
+def _line(entry: ModelEntry, edit: EditEntry) -> None:
+    at = edit.number + 1
+    text = plain(edit.title) if at <= entry.position else f":gray[{plain(edit.title)}]"
+    st.button(
+        f"{text} :gray[:small[{ago(edit.created)}]]",
+        icon=_icon(at, entry.position),
+        type="tertiary",
+        key=f"edit-{at}",
+        disabled=at == entry.position,
+        help="  \n".join(map(plain, edit.notes)) or None,
+        on_click=edit_session.go_to,
+        args=(entry, at),
+    )
+
+
+def _icon(at: int, position: int) -> str:
+    if at == position:
+        return ":material/radio_button_checked:"
+    return ":material/check_circle:" if at < position else ":material/circle:"
+
+
+def _standing(entry: ModelEntry) -> str:
+    if not _is_checked(entry):
+        return "checking…"
+    errors = sum(finding.severity is Severity.ERROR for finding in entry.record.findings)
+    return f":red[{plural(errors, 'error')}]" if errors else "no errors"
+
+
+def _is_checked(entry: ModelEntry) -> bool:
+    jobs = state.workspace().jobs("check", entry.id, limit=1)
+    return not (jobs and jobs[0].state in (JobState.QUEUED, JobState.RUNNING))

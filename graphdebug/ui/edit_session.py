@@ -1,0 +1,113 @@
+"""Editing the open model from a page: the first edit makes a draft of it, which is then the open model everywhere."""
+
+import streamlit as st
+
+from graphdebug.api import editing
+from graphdebug.api.editing import Step
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.following import follow_graph, follow_node
+from graphdebug.edit.operation import Operation
+from graphdebug.jobs import service
+from graphdebug.model.document import Model
+from graphdebug.model.refs import MAIN_GRAPH, NodeRef
+from graphdebug.ui import state
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import ModelEntry
+
+_SAID = "graphdebug.edit.said"
+_REFUSED = "graphdebug.edit.refused"
+_SHOWN_NEXT = ("insert-", "add-", "duplicate-", "replace-")
+"""Operations that make something new, which is what one wants to see then."""
+
+
+def do(entry: ModelEntry, operation: Operation) -> bool:
+    """Do an operation on the open model; False (and what to say is kept) when it cannot be done."""
+    st.session_state.pop(_REFUSED, None)
+    workspace = state.workspace()
+    try:
+        draft = editing.draft_of(workspace, entry)
+        try:
+            step = editing.apply(workspace, draft.id, operation)
+        except EditError:
+            if draft.id != entry.id:
+                workspace.delete_model(draft.id)  # begun for nothing
+            raise
+    except (EditError, WorkspaceError) as error:
+        st.session_state[_REFUSED] = str(error)
+        return False
+    made = _new_node(step) if editing.kind_of(operation).startswith(_SHOWN_NEXT) else None
+    _show(step, made)
+    st.session_state[_SAID] = [operation.title, *step.notes]
+    return True
+
+
+def go_to(entry: ModelEntry, position: int) -> None:
+    """Undo or redo until ``position`` edits are done."""
+    st.session_state.pop(_REFUSED, None)
+    try:
+        step = editing.go_to(state.workspace(), entry.id, position)
+    except WorkspaceError as error:
+        st.session_state[_REFUSED] = str(error)
+        return
+    _show(step)
+
+
+def refused() -> str | None:
+    """Return why the last edit could not be done, None when it was."""
+    reason: str | None = st.session_state.get(_REFUSED)
+    return reason
+
+
+def say() -> None:
+    """Say what the last edit did, once."""
+    for sentence in st.session_state.pop(_SAID, ()):
+        st.toast(sentence, icon=":material/edit:")
+
+
+def _show(step: Step, made: NodeRef | None = None) -> None:
+    """Make the draft the open model, with what was chosen and selected before, wherever it is now."""
+    choice, graph = state.choice(), state.parameter("graph") or MAIN_GRAPH
+    selected = [_followed(step, graph, box) for box in state.selection()]
+    starts, ends = state.cut_ends()
+    path = follow_graph(step.before, step.splices, step.model, graph)
+    state.open_model(step.draft.id)
+    if path is None:
+        state.choose(MAIN_GRAPH)
+    else:
+        index = step.model.graphs[path]
+        known = {*index.producer, *index.consumers, *index.inputs, *index.outputs, *index.initializers}
+        chosen = _followed(step, graph, choice.id) if choice else None
+        kind, _, name = (chosen or "").partition(":")
+        if made is not None:
+            state.choose(made.graph, node=made.index)
+        elif kind == "n":
+            state.choose(path, node=int(name))
+        elif kind == "v" and name in known:
+            state.choose(path, value=name)
+        elif kind == "s":
+            state.choose(path, group=chosen)
+        else:
+            state.choose(path)
+        if (made.graph if made else path) == path:
+            state.set_selection(box for box in selected if box and (box[0] != "v" or box[2:] in known))
+            state.set_cut_ends(*([name for name in side if name in known] for side in (starts, ends)))
+    service.check_draft(state.workspace(), step.draft)
+
+
+def _followed(step: Step, graph: str, box: str) -> str | None:
+    """Return the id that a box has after an edit; None when its node is gone."""
+    kind, _, number = box.partition(":")
+    if kind != "n":
+        return box
+    found = follow_node(step.before, step.splices, step.model, NodeRef(graph, int(number)))
+    return f"n:{found.index}" if found else None
+
+
+def _new_node(step: Step) -> NodeRef | None:
+    """Return the first node that an edit made, in the graph that is looked at."""
+    path = state.parameter("graph") or MAIN_GRAPH
+    before: Model = step.before
+    if path not in step.model.graphs or path not in before.graphs:
+        return None
+    known = before.graphs[path].producer
+    return next((NodeRef(path, at) for name, at in step.model.graphs[path].producer.items() if name not in known), None)

@@ -1,0 +1,40 @@
+"""Change the model: insert, delete, rewire, retype; every change can be undone and the model itself stays."""
+
+import streamlit as st
+
+from graphdebug.ui import edit_session, state
+from graphdebug.ui.choice_panel import choice_panel
+from graphdebug.ui.coloring import coloring_form
+from graphdebug.ui.edit_form import edit_form
+from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view
+from graphdebug.ui.empty_state import no_model
+from graphdebug.ui.graph_view import graph_and_panel, graph_column
+from graphdebug.workspace.entries import ModelEntry
+
+
+@st.fragment
+def workbench(entry: ModelEntry) -> None:
+    """The graph and, beside it, what can be done with the choice; a click runs only this."""
+    graph, panel = graph_and_panel()
+    with graph:
+        choice = graph_column(entry, "edit")
+    with panel:
+        coloring_form(entry)
+        edit_bar(entry)
+        change, history, problems, details = st.tabs(["Change", "History", "Problems", "Details"], key="edit:tab")
+        with change:
+            edit_form(entry, choice)
+        with history:
+            history_view(entry)
+        with problems:
+            problems_view(entry)
+        with details:
+            choice_panel(entry, choice)
+    edit_session.say()
+
+
+opened = state.current_model()
+if opened is None:
+    no_model("Edit changes a model, with undo, and leaves the original as it is.")
+else:
+    workbench(opened)
