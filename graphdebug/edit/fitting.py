@@ -19,6 +19,13 @@ def misfit(editor: Editor, path: str, old: str, new: str) -> str | None:
     return f"{shown(new)} is {_text(after)} and {shown(old)} is {_text(before)}"
 
 
+def disagreement(given: ValueType | None, wanted: ValueType | None) -> str | None:
+    """Say how a type differs from the one that is wanted (``is int64 3 and not float 3``), None when it need not."""
+    if given is None or wanted is None or _fits(given, wanted):
+        return None
+    return f"is {_text(given)} and not {_text(wanted)}"
+
+
 def _fits(one: ValueType, other: ValueType) -> bool:
     if one.kind != other.kind and "unknown" not in (one.kind, other.kind):
         return False

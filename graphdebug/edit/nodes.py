@@ -20,7 +20,7 @@ from graphdebug.model.refs import NodeRef
 from graphdebug.model.value_types import shown
 
 
-class UseTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+class UseTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One use of a value: input ``input`` of ``node``, or (without a node) the graph's output of the value's name."""
 
     node: Node | None = None
@@ -55,9 +55,7 @@ class InsertNode(Operation, frozen=True):
         """
         ref = find_value(editor, self.value)
         others = [find_value(editor, each).name if each else "" for each in self.inputs]
-        chosen = uses(editor, ref.graph, ref.name)
-        if self.uses is not None:
-            chosen = [_use(editor, ref.graph, ref.name, each, chosen) for each in self.uses]
+        chosen = chosen_uses(editor, ref.graph, ref.name, self.uses)
         source, made = between(editor, ref.graph, ref.name, chosen, f"{ref.name}_{self.op}")
         inputs = [*others[: self.slot], *[""] * (self.slot - len(others)), source, *others[self.slot :]]
         name = name_for(editor, ref.graph, self.name, f"{self.op}_{made}")
@@ -171,6 +169,16 @@ class DeleteDead(Operation, frozen=True):
             editor.notes.append(f"{_nodes(count)} went.")
         if gone := lost.intersection(index.outputs):
             editor.notes.append(f"The graph makes {', '.join(shown(name) for name in sorted(gone))} no longer.")
+
+
+def chosen_uses(editor: Editor, path: str, value: str, targets: Sequence[UseTarget] | None) -> list[Use]:
+    """Return the uses of a value that ``targets`` mean; all for None.
+
+    Raises:
+        EditError: one is no use of the value.
+    """
+    known = uses(editor, path, value)
+    return known if targets is None else [_use(editor, path, value, each, known) for each in targets]
 
 
 def between(editor: Editor, path: str, value: str, chosen: Sequence[Use], wish: str) -> tuple[str, str]:

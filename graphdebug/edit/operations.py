@@ -8,19 +8,44 @@ from typing import Any
 
 import msgspec
 
+from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, RenameNode, SetAttribute, SetOperator
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.inlining import InlineFunction
+from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
 from graphdebug.edit.operation import Operation
+from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
+from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
+from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 
 OPERATIONS: tuple[type[Operation], ...] = (
     InsertNode,
     AddNode,
     DeleteNode,
     DeleteDead,
+    DuplicateNode,
+    SetOperator,
+    RenameNode,
+    NameNodes,
+    SetAttribute,
+    RemoveAttribute,
+    ReconnectInput,
+    SwapInputs,
+    RenameValue,
+    AddOutput,
+    RemoveOutput,
+    MakeInput,
+    AddInput,
+    RemoveInput,
+    ReplaceNodes,
+    ExtractFunction,
+    InlineFunction,
+    MergeModel,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 
-_ANY: Any = reduce(or_, OPERATIONS)
+ANY: Any = reduce(or_, OPERATIONS)
+"""The type of all of them, for msgspec."""
 
 
 def decode(text: str | bytes) -> Operation:
@@ -30,8 +55,8 @@ def decode(text: str | bytes) -> Operation:
         EditError: it says none; the sentence names the field at fault.
     """
     try:
-        operation: Operation = msgspec.json.decode(text, type=_ANY)
-    except msgspec.DecodeError as error:
+        operation: Operation = msgspec.json.decode(text, type=ANY)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise EditError(f"This is no operation: {error}.") from None
     return operation
 

@@ -1,6 +1,6 @@
 """Where a value is used: by nodes, as an output of its graph, and inside nested graphs that capture it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import onnx
 
 from graphdebug.edit.editor import Editor, name_of
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.splice import Step
 from graphdebug.model.index import CALLED_FUNCTION
 from graphdebug.model.refs import parent_path
 from graphdebug.model.value_types import shown
@@ -76,6 +77,23 @@ def rename_value(editor: Editor, graph: str, old: str, new: str) -> None:
         for position, entry in enumerate(getattr(editor.message(graph), field, ())):
             if name_of(entry) == old:
                 editor.splice(editor.way(graph), field, position, 1, [renamed(entry, new)])
+    for way, field in list(_mentions(editor, graph, old)):
+        editor.set_field(way, field, new)
+
+
+def _mentions(editor: Editor, graph: str, name: str) -> Iterator[tuple[tuple[Step, ...], str]]:
+    """Go through the other fields of a graph that name a value: parameters of quantization, shards of tensors."""
+    message, way = editor.message(graph), editor.way(graph)
+    for at, annotation in enumerate(getattr(message, "quantization_annotation", ())):
+        for slot, parameter in enumerate(annotation.quant_parameter_tensor_names):
+            if parameter.value == name:
+                yield (*way, ("quantization_annotation", at), ("quant_parameter_tensor_names", slot)), "value"
+    for at, node in enumerate(message.node):
+        for number, device in enumerate(node.device_configurations):
+            for slot, spec in enumerate(device.sharding_spec):
+                if spec.tensor_name == name:
+                    step = (("node", at), ("device_configurations", number), ("sharding_spec", slot))
+                    yield (*way, *step), "tensor_name"
 
 
 def renamed(entry: Any, name: str) -> Any:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
+import onnx.parser
 import pytest
 
 from graphdebug.model.document import Model, open_model
@@ -18,3 +20,16 @@ def opened(samples: Path) -> Callable[[str], Model]:
         return model.with_types(infer_types(model))
 
     return open_
+
+
+@pytest.fixture
+def parsed(tmp_path: Path) -> Callable[[str], Model]:
+    """Open a model written in ONNX's text format, with inferred types."""
+
+    def parse(text: str) -> Model:
+        path = tmp_path / "parsed.onnx"
+        onnx.save(onnx.parser.parse_model(text), path)
+        model = open_model(path)
+        return model.with_types(infer_types(model))
+
+    return parse

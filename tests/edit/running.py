@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from graphdebug.edit.operation import Edited, Operation, edited
+from graphdebug.edit.operations import decode, encode
+from graphdebug.edit.undoing import done, undone
 from graphdebug.model.document import Model
 from graphdebug.model.save import save
 from graphdebug.runtime.feeds import FeedSpec, make_feeds, suggest
@@ -38,3 +41,14 @@ def outputs(model: Model, folder: Path, feeds: dict[str, Any] | None = None) -> 
         given["scales"] = np.float32([1, 1, 2, 2])
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, given), strict=True))
+
+
+def tried(model: Model, operation: Operation, files: Path | None = None) -> Edited:
+    """Do an operation as it comes back from JSON; it must be undone and done again exactly."""
+    assert decode(encode(operation)) == operation
+    before, kept = serialised(model), model.proto.SerializeToString()
+    after = edited(model, decode(encode(operation)), files=files)
+    assert model.proto.SerializeToString() == kept
+    assert serialised(undone(after.model, after.splices)) == before
+    assert serialised(done(model, after.splices)) == serialised(after.model)
+    return after
