@@ -44,7 +44,7 @@ _SMALL = 1000
 """Tensors of at most so many elements are written as numbers, larger ones as the bytes of their protobuf."""
 
 
-class Attribute(msgspec.Struct, frozen=True, omit_defaults=True):
+class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """An attribute. ``type`` is ONNX's name of its type in lower case; ``value`` fits it:
 
     a number, a text, a list of them; for a tensor ``{"dtype": "float", "shape": [2], "values": [1.0, 2.0]}`` (numbers

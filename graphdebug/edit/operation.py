@@ -18,7 +18,15 @@ def _tag(name: str) -> str:
     return "".join(f"-{char.lower()}" if char.isupper() else char for char in name).removeprefix("-")
 
 
-class Operation(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="operation", tag=_tag):
+class Operation(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="operation",
+    tag=_tag,
+):
     """An edit. Its fields are what a recipe holds; nodes and values in it are targets (targets.py)."""
 
     @property

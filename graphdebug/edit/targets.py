@@ -19,7 +19,7 @@ from graphdebug.model.value_types import shown
 _MOST_NAMED = 4
 
 
-class Place(msgspec.Struct, frozen=True, omit_defaults=True):
+class Place(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The ``ordinal``-th (from 0) of the ``count`` nodes of one operator in a module scope of one graph."""
 
     ordinal: int
@@ -27,14 +27,14 @@ class Place(msgspec.Struct, frozen=True, omit_defaults=True):
     scope: tuple[str, ...] = ()
 
 
-class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+class Body(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """The graph that attribute ``attribute`` of a node holds (``branches[2]`` in a list)."""
 
     node: NodeTarget
     attribute: str
 
 
-class NodeTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+class NodeTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A node of graph ``graph``: the main graph (``""``), a function (``fn:domain:name:overload``) or a body.
 
     What is not said (``""``, None) is not asked for. ``domain`` counts only where ``op`` is said.
@@ -47,7 +47,7 @@ class NodeTarget(msgspec.Struct, frozen=True, omit_defaults=True):
     graph: str | Body = ""
 
 
-class ValueTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+class ValueTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A value: output ``output`` of ``node``; without a node, what ``graph`` calls ``name``."""
 
     name: str = ""
