@@ -87,7 +87,8 @@ def from_json(text: str | bytes) -> Recipe:
 def replay(model: Model, operations: Iterable[Operation], files: Path | None = None) -> Replayed:
     """Do a recipe's operations one after the other, all or none; ``model`` stays as it is.
 
-    ``files`` is the folder of files that operations name. Each is done as if it were done by hand: names that one frees are free for the next.
+    ``files`` is the folder of files that operations name. Each is done as if it were done by hand: names that one
+    frees are free for the next.
 
     Raises:
         EditError: one cannot be done; the sentence says which (from 1 on).
