@@ -8,14 +8,26 @@ from typing import Any
 
 import msgspec
 
+from graphdebug.edit.casting import InsertCast, SetType
 from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, RenameNode, SetAttribute, SetOperator
+from graphdebug.edit.constants import (
+    ConstantToInitializer,
+    InitializerToConstant,
+    InitializerToInput,
+    InputToInitializer,
+)
+from graphdebug.edit.dims import FreezeDims, RenameDim, SetBatch
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.initializers import CastInitializer, SetValues
 from graphdebug.edit.inlining import InlineFunction
+from graphdebug.edit.layouts import ChangeLayout, ReverseChannels
 from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
+from graphdebug.edit.pruning import DropUnused, ShareDuplicates
+from graphdebug.edit.storing import MakeExternal, MakeInline
 from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -41,6 +53,23 @@ OPERATIONS: tuple[type[Operation], ...] = (
     ExtractFunction,
     InlineFunction,
     MergeModel,
+    InsertCast,
+    SetType,
+    RenameDim,
+    FreezeDims,
+    SetBatch,
+    ChangeLayout,
+    ReverseChannels,
+    SetValues,
+    CastInitializer,
+    ConstantToInitializer,
+    InitializerToConstant,
+    InitializerToInput,
+    InputToInitializer,
+    ShareDuplicates,
+    DropUnused,
+    MakeExternal,
+    MakeInline,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 

@@ -132,6 +132,18 @@ def from_file(path: Path, data_type: int, whose: str) -> Array:
     raise EditError(f"{shown(path.name)} holds {array.dtype} and {shown(whose)} is {kind}: convert one of them first.")
 
 
+def number_range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    """Return the least and the greatest (finite) number of an element type."""
+    if dtype.kind == "b":
+        return 0, 1
+    try:
+        info: Any = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
+        return int(info.min), int(info.max)
+    except ValueError:
+        info = ml_dtypes.finfo(dtype)  # type: ignore[no-untyped-call]
+        return float(info.min), float(info.max)
+
+
 def _flat(values: Any, whose: str) -> tuple[list[Any], tuple[int, ...]]:
     if not isinstance(values, list | tuple):
         return [values], ()
@@ -143,17 +155,12 @@ def _flat(values: Any, whose: str) -> tuple[list[Any], tuple[int, ...]]:
 
 
 def _whole(value: Any, dtype: np.dtype[Any]) -> int:
-    low, high = (0, 1) if dtype.kind == "b" else _range(dtype)
+    low, high = number_range(dtype)
     if isinstance(value, str) or not math.isfinite(value) or int(value) != value:
         raise ValueError(f"{value!r} is no whole number")
     if not low <= int(value) <= high:
         raise ValueError(f"{int(value)} is not between {low} and {high}")
     return int(value)
-
-
-def _range(dtype: np.dtype[Any]) -> tuple[int, int]:
-    info: Any = ml_dtypes.iinfo(dtype)  # type: ignore[no-untyped-call]
-    return int(info.min), int(info.max)
 
 
 def _written(folder: Path, raw: Iterable[bytes]) -> str:

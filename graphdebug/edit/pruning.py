@@ -1,0 +1,124 @@
+"""Operations that take out what a model holds twice or for nothing."""
+
+from __future__ import annotations
+
+import hashlib
+
+import onnx
+
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.initializers import stored_values
+from graphdebug.edit.operation import Operation
+from graphdebug.edit.sweeping import forget
+from graphdebug.edit.uses import redirect, uses
+from graphdebug.edit.values import chunks
+from graphdebug.model.index import GraphIndex
+from graphdebug.model.tensors import payload_bytes
+from graphdebug.model.units import size_text
+
+_Like = tuple[int, tuple[int, ...]]
+
+
+class ShareDuplicates(Operation, frozen=True):
+    """Join initializers of one graph that are equal to the byte, in type, shape and values: the first one stays.
+
+    Those that are inputs or outputs of their graph are left alone.
+    """
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return "Share equal initializers"
+
+    def apply(self, editor: Editor) -> None:
+        """Join them; large values are compared by a hash, a stretch at a time.
+
+        Raises:
+            EditError: values cannot be read.
+        """
+        joined = saved = 0
+        for path in list(editor.graphs):
+            index = editor.graph(path)
+            gone = [name for first, *others in _equal(editor, index) for name in _replaced(editor, path, first, others)]
+            saved += sum(payload_bytes(index.initializers[name]) for name in gone)
+            joined += len(gone)
+            editor.delete_named(path, "initializer", gone)
+            forget(editor, path, gone)
+        editor.notes.append(
+            f"{_counted(joined, 'initializer')} went, {size_text(saved)} less." if joined else "No two are equal."
+        )
+
+
+class DropUnused(Operation, frozen=True):
+    """Remove initializers that nothing uses, and declared types of values that are not there."""
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        return "Drop what is unused"
+
+    def apply(self, editor: Editor) -> None:
+        """Remove them. What is an input's default or holds a quantization parameter is used."""
+        dropped = said = 0
+        functions = tuple(f"{each.domain}::{each.name}/" for each in editor.proto.functions)
+        for path in list(editor.graphs):
+            index = editor.graph(path)
+            used = {*index.consumers, *index.captured, *index.outputs, *index.defaults, *_parameters(index)}
+            unused = [name for name in (*index.initializers, *index.sparse) if name not in used]
+            # A model may state the types within functions as `domain::name/value` of the main graph.
+            said_of = [entry.name for entry in index.proto.value_info if not entry.name.startswith(functions)]
+            nothing = [name for name in said_of if not index.defines(name)]
+            for field in ("initializer", "sparse_initializer"):
+                editor.delete_named(path, field, unused)
+            editor.delete_named(path, "value_info", [*unused, *nothing])
+            dropped, said = dropped + len(unused), said + len(nothing)
+        parts = [_counted(dropped, "initializer")] * bool(dropped) + [_counted(said, "declared type")] * bool(said)
+        editor.notes.append(f"{' and '.join(parts)} went." if parts else "Nothing is unused.")
+
+
+def _equal(editor: Editor, index: GraphIndex) -> list[list[str]]:
+    """Return the names of initializers that are equal, in groups of two and more."""
+    fixed = {*index.defaults, *index.outputs}
+    alike: dict[_Like, list[onnx.TensorProto]] = {}
+    for name, tensor in index.initializers.items():
+        if name not in fixed:
+            alike.setdefault((tensor.data_type, tuple(tensor.dims)), []).append(tensor)
+    groups: dict[tuple[_Like, bytes], list[str]] = {}
+    for like, tensors in alike.items():
+        for tensor in tensors if len(tensors) > 1 else ():
+            groups.setdefault((like, _digest(editor, tensor)), []).append(tensor.name)
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def _digest(editor: Editor, tensor: onnx.TensorProto) -> bytes:
+    digest = hashlib.sha256()
+    if tensor.data_type == onnx.TensorProto.STRING:
+        for text in tensor.string_data:
+            digest.update(len(text).to_bytes(8, "little") + text)
+        return digest.digest()
+    for chunk in chunks(stored_values(editor, tensor)):
+        digest.update(chunk.tobytes())
+    return digest.digest()
+
+
+def _replaced(editor: Editor, path: str, name: str, others: list[str]) -> list[str]:
+    """Let uses of ``others`` take ``name``; return those for which that was possible."""
+    done = []
+    for other in others:
+        try:
+            redirect(editor, path, uses(editor, path, other), name)
+        except EditError:  # a nested graph calls something else by that name
+            continue
+        done.append(other)
+    return done
+
+
+def _parameters(index: GraphIndex) -> set[str]:
+    """Return the values that quantization annotations refer to."""
+    said = getattr(index.proto, "quantization_annotation", ())
+    return {entry.value for each in said for entry in each.quant_parameter_tensor_names}
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
