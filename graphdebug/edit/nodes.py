@@ -9,14 +9,14 @@ import msgspec
 from graphdebug.edit.attributes import Attribute
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.fitting import misfit
-from graphdebug.edit.making import import_domain, make_node, name_for
+from graphdebug.edit.fitting import misfit, value_type
+from graphdebug.edit.making import NewConstant, add_constant, import_domain, make_node, name_for
 from graphdebug.edit.operation import Operation, node_text, value_text
 from graphdebug.edit.order import keep_order, place_for
 from graphdebug.edit.sweeping import forget, sweep
 from graphdebug.edit.targets import Graph, Node, Value, find_graph, find_node, find_value
 from graphdebug.edit.uses import OUTPUT, Use, redirect, rename_value, uses
-from graphdebug.model.refs import NodeRef
+from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.model.value_types import shown
 
 
@@ -30,17 +30,19 @@ class UseTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 class InsertNode(Operation, frozen=True):
     """Insert a node behind ``value``: it takes the value as input ``slot`` and gives it to ``uses`` (None: to all).
 
-    ``inputs`` are its other inputs in order, ``""`` for one that is left out. A graph's outputs keep their names.
+    ``inputs`` are its other inputs in order, ``""`` for one that is left out; ``constants`` are new ones. A graph's
+    outputs keep their names.
     """
 
     value: Value
     op: str
-    domain: str = ""
-    attributes: tuple[Attribute, ...] = ()
-    name: str = ""
-    slot: int = 0
-    inputs: tuple[Value, ...] = ()
     uses: tuple[UseTarget, ...] | None = None
+    constants: tuple[NewConstant, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    inputs: tuple[Value, ...] = ()
+    slot: int = 0
+    name: str = ""
+    domain: str = ""
 
     @property
     def title(self) -> str:
@@ -56,9 +58,12 @@ class InsertNode(Operation, frozen=True):
         ref = find_value(editor, self.value)
         others = [find_value(editor, each).name if each else "" for each in self.inputs]
         chosen = chosen_uses(editor, ref.graph, ref.name, self.uses)
+        known = value_type(editor, ref.graph, ref.name)
+        beside = _beside(editor, ref, self.op)
         source, made = between(editor, ref.graph, ref.name, chosen, f"{ref.name}_{self.op}")
         inputs = [*others[: self.slot], *[""] * (self.slot - len(others)), source, *others[self.slot :]]
-        name = name_for(editor, ref.graph, self.name, f"{self.op}_{made}")
+        name = name_for(editor, ref.graph, self.name, beside)
+        inputs = with_constants(editor, ref.graph, inputs, self.constants, known.dtype if known else "", name or made)
         node = make_node(self.op, self.domain, inputs, [made], name, self.attributes)
         editor.insert_nodes(ref.graph, place_for(editor, ref.graph, inputs), [node])
         keep_order(editor, ref.graph)
@@ -69,11 +74,12 @@ class AddNode(Operation, frozen=True):
     """Add a free-standing node that makes new values: ``outputs`` are wishes for their names (``""``: any)."""
 
     op: str
-    domain: str = ""
-    attributes: tuple[Attribute, ...] = ()
-    name: str = ""
     inputs: tuple[Value, ...] = ()
+    constants: tuple[NewConstant, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
     outputs: tuple[str, ...] = ("",)
+    name: str = ""
+    domain: str = ""
     graph: Graph = ""
 
     @property
@@ -87,6 +93,7 @@ class AddNode(Operation, frozen=True):
         inputs = [find_value(editor, each).name if each else "" for each in self.inputs]
         outputs = [editor.names.new(wish or f"{self.op}_output") for wish in self.outputs]
         name = name_for(editor, path, self.name, self.op)
+        inputs = with_constants(editor, path, inputs, self.constants, "", name or outputs[0])
         node = make_node(self.op, self.domain, inputs, outputs, name, self.attributes)
         editor.insert_nodes(path, place_for(editor, path, inputs), [node])
         import_domain(editor, path, self.domain)
@@ -203,6 +210,31 @@ def between(editor: Editor, path: str, value: str, chosen: Sequence[Use], wish: 
     editor.set_output(path, maker, slot, new)
     forget(editor, path, [value])
     return new, value
+
+
+def with_constants(
+    editor: Editor, path: str, inputs: Sequence[str], constants: Sequence[NewConstant], dtype: str, wish: str
+) -> list[str]:
+    """Return the inputs of a node with new constants in their places.
+
+    Raises:
+        EditError: a place is taken, or a constant's values do not fit its type.
+    """
+    filled = list(inputs)
+    for constant in constants:
+        filled += [""] * (constant.input + 1 - len(filled))
+        if constant.input < 0 or filled[constant.input]:
+            raise EditError(f"Input {constant.input} cannot be a new constant: something else is there.")
+        filled[constant.input] = add_constant(editor, path, constant, dtype, f"{wish}_input_{constant.input}")
+    return filled
+
+
+def _beside(editor: Editor, ref: TensorRef, op: str) -> str:
+    """Return what to call a node behind a value: in the scope of the node that makes it, where names are paths."""
+    index = editor.graph(ref.graph)
+    maker = index.producer.get(ref.name)
+    scope, slash, _ = index.nodes[maker].name.rpartition("/") if maker is not None else ("", "", "")
+    return f"{scope}{slash}{op}" if slash else f"{ref.name}_{op}"
 
 
 def one_graph(refs: Sequence[NodeRef]) -> str:

@@ -47,7 +47,11 @@ class AddOutput(Operation, frozen=True):
             if not entry.HasField("type"):
                 editor.notes.append(f"The type of the output {shown(ref.name)} is not known: it is left to the engine.")
             editor.delete_named(ref.graph, "value_info", [ref.name])
-        editor.splice(editor.way(ref.graph), "output", len(graph.output), 0, [entry])
+        slot = len(graph.output)
+        editor.splice(editor.way(ref.graph), "output", slot, 0, [entry])
+        for call in calls(editor, ref.graph):  # engines infer types of all outputs, wanted or not
+            name = editor.graph(call.graph).names[call.index]
+            editor.set_output(call.graph, call.index, slot, editor.names.new(f"{name}_{ref.name}"))
 
 
 class RemoveOutput(Operation, frozen=True):
