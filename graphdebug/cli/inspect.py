@@ -40,7 +40,7 @@ def inspect(model: Path, as_json: bool) -> None:
         write_text("-", msgspec.json.encode({"version": 1, "model": str(model)} | msgspec.to_builtins(record)).decode())
     else:
         _print_overview(model.name, record.summary)
-        _print_findings(record.findings)
+        print_findings(record.findings)
 
 
 def _print_overview(name: str, summary: ModelSummary) -> None:
@@ -85,7 +85,7 @@ def _print_values(title: str, values: tuple[ValueInfo, ...]) -> None:
         click.echo(f"  … {plural(len(values) - _VALUES_SHOWN, 'other')}")
 
 
-def _print_findings(findings: tuple[Finding, ...]) -> None:
+def print_findings(findings: tuple[Finding, ...]) -> None:
     """Print findings, the worst first."""
     if not findings:
         click.echo("no problems found")

@@ -35,7 +35,15 @@ def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -
 
     ``types`` are inferred types (what they lack is reported when there are any at all), ``complaints`` what inference
     objected to. Linear in the size of the model; never raises for what is in the file; reads no large values.
+    Of more than `KEPT_PER_CODE` of a kind, the rest is counted.
     """
+    rank = list(Severity)
+    found = _capped(every_finding(model, types, complaints))
+    return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))
+
+
+def every_finding(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -> list[Finding]:
+    """Check a model as `findings` does; return all there is."""
     found = [*version_findings(model.proto), *declaration_findings(model.proto), *signature_findings(model)]
     found += [*function_findings(model), *tensor_findings(model)]
     for path in model.graphs:
@@ -46,8 +54,7 @@ def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -
             found += _untyped(index, types)
     found += map(_objection, complaints)
     found += _checker(model, found)
-    rank = list(Severity)
-    return tuple(sorted(_capped(found), key=lambda finding: rank.index(finding.severity)))
+    return found
 
 
 def _untyped(index: GraphIndex, types: Types) -> Iterator[Finding]:

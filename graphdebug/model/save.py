@@ -48,11 +48,13 @@ _SMALLEST_REFERENCE = 16
 """No TensorProto with an external reference is smaller, so smaller messages need no look."""
 
 
-def save(model: Model, path: Path) -> None:
+def save(model: Model, path: Path, home: Path | None = None) -> None:
     """Write ``model`` to the file ``path``, whole or not at all.
 
+    ``home`` is the folder that the file will be moved to, when that is not ``path``'s.
+
     An unedited model gives the bytes of its file. Other files that hold values (external data) are copied beside
-    ``path`` when it lies in another folder and they are not there yet. Values that an edit made go into the model, or
+    ``path`` when its home is another folder and they are not there yet. Values that an edit made go into the model, or
     into a new file beside it where the model keeps values in such files; what an edit wants elsewhere goes there.
 
     Raises:
@@ -81,7 +83,7 @@ def save(model: Model, path: Path) -> None:
             (_write(model, each, path.parent, undo), local_path(path, name)) for name, each in files.pieces.items()
         ]
         written = _write(model, pieces, path.parent, undo)
-        if path.parent.resolve() != model.path.parent.resolve():
+        if (home or path.parent).resolve() != model.path.parent.resolve():
             for name in external_files(model):
                 _copy_beside(plain_file(model.path, name), path.parent / name)
         for part, target in parts:

@@ -66,7 +66,9 @@ def _users(index: GraphIndex, name: str) -> list[int]:
 
 
 def cycle_finding(index: GraphIndex, cycle: Sequence[int]) -> Finding:
-    """Say which nodes wait for each other."""
+    """Say which nodes wait for each other, the first one of the file first."""
+    start = cycle.index(min(cycle))
+    cycle = [*cycle[start:], *cycle[:start]]
     names = [index.names[node] for node in cycle]
     round_trip = " → ".join(shown(name) for name in [*names[:6], *(["…"] if len(names) > 6 else []), names[0]])
     sentence = f"{len(cycle)} node(s) wait for each other in a circle and can never run: {round_trip}."

@@ -1,0 +1,115 @@
+"""The job that edits a model file by a recipe: do the operations, check the result, write it if it is sound."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphdebug.edit.checking import check_edit
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.operations import decode
+from graphdebug.edit.recipe import Recipe, from_json, replay
+from graphdebug.model.check import every_finding
+from graphdebug.model.document import Model, open_model
+from graphdebug.model.external import local_path
+from graphdebug.model.records import Finding, ModelLocation, Severity
+from graphdebug.model.save import external_files, save
+from graphdebug.model.shapes import infer
+from graphdebug.model.value_types import shown
+
+EDIT_JOB = "graphdebug.edit.job:edit_job"
+
+
+@dataclass(frozen=True, slots=True)
+class EditRequest:
+    """Edit a model.
+
+    Args:
+        model: the model; it is not touched.
+        recipe: a recipe as JSON; none when it is empty.
+        operations: further operations, each as JSON.
+        files: the folder of the files that operations name.
+        output: the file that will be written, in the end; nothing is written when it is empty.
+        broken: write it also when the edit broke something.
+    """
+
+    model: ModelLocation
+    recipe: str
+    operations: tuple[str, ...]
+    files: str
+    output: str = ""
+    broken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EditStep:
+    """One operation that was done, and what the user should know of it."""
+
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EditResult:
+    """What was done and what the live check says of it; ``broken``: what is wrong with the model since then.
+
+    ``files`` are the files to be moved beside the output, the model's own first; none when it was not written.
+    """
+
+    steps: tuple[EditStep, ...]
+    findings: tuple[Finding, ...] = ()
+    broken: tuple[Finding, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | None, str], None]) -> EditResult:
+    """Edit a model and write it into ``folder`` under the output's name; a job function.
+
+    Raises:
+        EditError: the recipe is none or cannot be done, or the output is one of the model's own files.
+        NotAModel: the file is no ONNX model.
+        OSError: a file cannot be read or written.
+    """
+    recipe = from_json(request.recipe) if request.recipe else Recipe()
+    operations = (*recipe.operations, *map(decode, request.operations))
+    progress(None, "reading the structure")
+    values, files = folder / "values", folder / "files"
+    for made in (values, files):
+        made.mkdir()
+    opened = open_model(request.model)
+    model = Model(opened.proto, opened.path, values=values)
+    if not operations:
+        return EditResult((), files=_write(model, request, files))
+    progress(None, "inferring shapes")
+    before = infer(model)
+    model = model.with_types(before.types)
+    progress(None, "editing")
+    done = replay(model, operations, Path(request.files))
+    progress(None, "checking")
+    live = check_edit(model, done.model, done.splices).findings
+    after = infer(done.model)
+    known = {_said(each) for each in every_finding(model, {}, before.complaints)}
+    whole = every_finding(done.model, {}, after.complaints)
+    errors = [each for each in (*live, *whole) if each.severity is Severity.ERROR and _said(each) not in known]
+    broken = tuple({_said(each): each for each in errors}.values())
+    steps = tuple(EditStep(each.title, step.notes) for each, step in zip(operations, done.steps, strict=True))
+    progress(None, "writing")
+    written = () if broken and not request.broken else _write(done.model, request, files)
+    return EditResult(steps, live, broken, written)
+
+
+def _said(finding: Finding) -> tuple[str, str]:
+    """Return what tells an error from others: not its node's position, which an edit may change."""
+    return finding.code, finding.message
+
+
+def _write(model: Model, request: EditRequest, folder: Path) -> tuple[str, ...]:
+    """Write the model, if that is wanted; return the names of all files, relative to ``folder``."""
+    if not request.output:
+        return ()
+    output = Path(request.output)
+    own = [model.path, *(local_path(model.path, name) for name in external_files(model))]
+    if output.resolve() in {path.resolve() for path in own}:
+        raise EditError(f"{shown(output.name)} is a file of the model that is edited: write to another one.")
+    save(model, folder / output.name, output.parent)
+    others = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return (output.name, *sorted(name for name in others if name != output.name))
