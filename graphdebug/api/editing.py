@@ -8,17 +8,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from graphdebug.api.models import model_of, put_model
+from graphdebug.edit.checking import Checked, check_edit
+from graphdebug.edit.following import follow_graph, follow_node
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import decode, encode
 from graphdebug.edit.splice import Splice
+from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import done, undone
 from graphdebug.model.document import Model
+from graphdebug.model.records import Finding, Severity
+from graphdebug.model.refs import NodeRef
 from graphdebug.workspace import drafts
 from graphdebug.workspace.drafts import Changed, NewEdit
 from graphdebug.workspace.entries import EditEntry, ModelEntry
 from graphdebug.workspace.store import SKELETON, TYPES, Workspace
 
 _TRIES = 5
+_GIVEN = "given"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ def apply(workspace: Workspace, draft_id: str, *operations: Operation) -> Step:
         model, new = model_of(draft), []
         before = model
         for operation in operations:
-            made = edited(model, operation)
+            made = edited(model, operation, files=given(draft))
             new.append(NewEdit(operation.title, encode(operation), made.notes, made.splices))
             model = made.model
         splices = tuple(splice for edit in new for splice in edit.splices)
@@ -98,6 +104,11 @@ def kind_of(operation: Operation) -> str:
     return str(type(operation).__struct_config__.tag)
 
 
+def given(draft: ModelEntry) -> Path:
+    """Return the folder of files that operations on a draft name."""
+    return draft.folder / _GIVEN
+
+
 def _kept(
     workspace: Workspace,
     draft: ModelEntry,
@@ -108,14 +119,38 @@ def _kept(
     notes: tuple[str, ...] = (),
     new: Sequence[NewEdit] = (),
 ) -> Step:
+    checked = check_edit(before, model, splices)
+    record = replace(draft.record, findings=_findings(draft.record.findings, before, model, splices, checked))
+    model = model.with_types(checked.types)
+
     types = Path(draft.location.skeleton).with_name(TYPES)
 
     def files(folder: Path) -> None:
         (folder / SKELETON).write_bytes(model.proto.SerializeToString())
-        if types.exists():
+        if types.exists():  # until the next check; what is open here knows better
             (folder / TYPES).hardlink_to(types)
 
-    kept = drafts.keep(workspace, draft, position, files, new)
-    model = replace(model, types_file=Path(kept.location.skeleton).with_name(TYPES) if types.exists() else None)
+    kept = drafts.keep(workspace, draft, position, files, record, new)
     put_model(kept.location, model)
     return Step(kept, before, model, splices, notes)
+
+
+def _findings(
+    earlier: Sequence[Finding], before: Model, model: Model, splices: Sequence[Splice], checked: Checked
+) -> tuple[Finding, ...]:
+    """Return what is wrong now: what was found at the touched places, and what was wrong elsewhere before."""
+    changes = touched(model, splices).graphs
+    kept = []
+    for finding in earlier:
+        path = follow_graph(before, splices, model, finding.graph)
+        node = None
+        if finding.node is not None:
+            ref = follow_node(before, splices, model, NodeRef(finding.graph, finding.node))
+            path, node = (ref.graph, ref.index) if ref else (None, None)
+        here = changes.get(path) if path is not None else None
+        if path is None or (here and (node in here.nodes or finding.tensor in here.values)):
+            continue
+        kept.append(replace(finding, graph=path, node=node))
+    found = dict.fromkeys((*checked.findings, *kept))
+    rank = list(Severity)
+    return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))

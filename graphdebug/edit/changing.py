@@ -80,7 +80,7 @@ class RenameNode(Operation, frozen=True):
         if self.name and any(each.name == self.name for at, each in enumerate(index.nodes) if at != ref.index):
             raise EditError(f"Another node is called {shown(self.name)} already: choose another name.")
         editor.set_field(_way(editor, ref), "name", self.name or None)
-        editor.names.taken.add(self.name)
+        editor.names.take(self.name)
 
 
 class NameNodes(Operation, frozen=True):

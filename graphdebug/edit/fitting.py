@@ -2,12 +2,12 @@
 
 from graphdebug.edit.editor import Editor
 from graphdebug.model.records import Dim, ValueType
-from graphdebug.model.value_types import declared_types, shown
+from graphdebug.model.value_types import declared_type, shown
 
 
 def value_type(editor: Editor, path: str, name: str) -> ValueType | None:
     """Return the type of a value: declared now, else what was inferred before the edit; None when unknown."""
-    declared = declared_types(editor.message(path)).get(name)
+    declared = declared_type(editor.message(path), name)
     return declared or editor.source.types.get(path, {}).get(name)
 
 

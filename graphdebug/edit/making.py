@@ -1,7 +1,10 @@
 """Making nodes, and importing the operator sets that they need."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import msgspec
+import numpy as np
 import onnx
 from onnx import defs
 
@@ -36,6 +39,38 @@ def make_node(
     if not domain:
         node.ClearField("domain")
     return node
+
+
+class NewConstant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A new constant as input ``input`` of a node: a number, a text, or nested lists of them (row-major).
+
+    ``dtype`` is an element type's name (``int64``); ``""``: that of the value that the node is inserted behind, else
+    ``float``.
+    """
+
+    input: int
+    values: Any
+    dtype: str = ""
+
+
+def add_constant(editor: Editor, path: str, constant: NewConstant, dtype: str, wish: str) -> str:
+    """Make a constant, an initializer of the graph (a function has none: a node), and return its name.
+
+    Raises:
+        EditError: the values do not fit the element type.
+    """
+    said = constant.dtype or dtype or "float"
+    shape = list(np.shape(constant.values))
+    values = {"dtype": said, "shape": shape, "values": np.ravel(np.array(constant.values, dtype=object)).tolist()}
+    attribute = to_proto(Attribute("value", "tensor", values))
+    name = editor.names.new(wish)
+    if isinstance(editor.message(path), onnx.GraphProto):
+        attribute.t.name = name
+        editor.splice(editor.way(path), "initializer", len(editor.graph(path).initializers), 0, [attribute.t])
+    else:
+        node = onnx.NodeProto(op_type="Constant", output=[name], attribute=[attribute])
+        editor.insert_nodes(path, 0, [node])
+    return name
 
 
 def import_domain(editor: Editor, path: str, domain: str) -> None:

@@ -4,53 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import onnx
-
-from graphdebug.model.index import nested_graphs
+from graphdebug.model.index import GraphIndex
 
 if TYPE_CHECKING:
     from graphdebug.edit.editor import Editor
 
 
 class NewNames:
-    """Hands out names that nothing in the model has yet, nodes nor values."""
+    """Hands out names that nothing in the model has yet, nodes nor values. Those that the edit removes count."""
 
     def __init__(self, editor: Editor) -> None:
-        """Look at nothing yet."""
+        """Know of no new name yet."""
         self._editor = editor
-        self._taken: set[str] | None = None
+        self._given: set[str] = set()
 
     def new(self, wish: str) -> str:
         """Return ``wish``, or ``wish_1``, ``wish_2``… when it is taken."""
-        taken = self.taken
         name, number = wish, 0
-        while name in taken:
+        while name in self:
             number += 1
             name = f"{wish}_{number}"
-        taken.add(name)
+        self.take(name)
         return name
 
-    @property
-    def taken(self) -> set[str]:
-        """All names of nodes and values, in every graph. Those that an edit removed count until it is over."""
-        if self._taken is None:
-            self._taken = set()
-            proto = self._editor.proto
-            _collect(proto.graph, self._taken)
-            for function in proto.functions:
-                _collect(function, self._taken)
-        return self._taken
+    def take(self, name: str) -> None:
+        """Note that the edit gives this name to something."""
+        self._given.add(name)
+
+    def __contains__(self, name: str) -> bool:
+        """Say whether a node or a value is, was or will be called so, in any graph."""
+        source = self._editor.source
+        return name in self._given or any(
+            _is_in(index, name) or name in source.types[path] for path, index in source.graphs.items()
+        )
 
 
-def _collect(graph: onnx.GraphProto | onnx.FunctionProto, names: set[str]) -> None:
-    for node in graph.node:
-        names.add(node.name)
-        names.update(node.input)
-        names.update(node.output)
-        for _, below in nested_graphs(node):
-            _collect(below, names)
-    if isinstance(graph, onnx.GraphProto):
-        names.update(entry.name for entry in (*graph.input, *graph.output, *graph.value_info, *graph.initializer))
-        names.update(sparse.values.name for sparse in graph.sparse_initializer)
-    else:
-        names.update((*graph.input, *graph.output, *(entry.name for entry in graph.value_info)))
+def _is_in(index: GraphIndex, name: str) -> bool:
+    return index.defines(name) or index.is_used(name) or name in index.names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import msgspec
 
@@ -59,14 +60,16 @@ class InsertNode(Operation, frozen=True):
         others = [find_value(editor, each).name if each else "" for each in self.inputs]
         chosen = chosen_uses(editor, ref.graph, ref.name, self.uses)
         known = value_type(editor, ref.graph, ref.name)
-        beside = _beside(editor, ref, self.op)
+        beside, first = _beside(editor, ref, self.op), _first_use(editor, ref, chosen)
         source, made = between(editor, ref.graph, ref.name, chosen, f"{ref.name}_{self.op}")
         inputs = [*others[: self.slot], *[""] * (self.slot - len(others)), source, *others[self.slot :]]
         name = name_for(editor, ref.graph, self.name, beside)
         inputs = with_constants(editor, ref.graph, inputs, self.constants, known.dtype if known else "", name or made)
         node = make_node(self.op, self.domain, inputs, [made], name, self.attributes)
-        editor.insert_nodes(ref.graph, place_for(editor, ref.graph, inputs), [node])
-        keep_order(editor, ref.graph)
+        place = place_for(editor, ref.graph, inputs)
+        editor.insert_nodes(ref.graph, place, [node])
+        if first < place:
+            keep_order(editor, ref.graph)
         import_domain(editor, ref.graph, self.domain)
 
 
@@ -235,6 +238,12 @@ def _beside(editor: Editor, ref: TensorRef, op: str) -> str:
     maker = index.producer.get(ref.name)
     scope, slash, _ = index.nodes[maker].name.rpartition("/") if maker is not None else ("", "", "")
     return f"{scope}{slash}{op}" if slash else f"{ref.name}_{op}"
+
+
+def _first_use(editor: Editor, ref: TensorRef, chosen: Sequence[Use]) -> float:
+    """Return the position of the first node of the value's graph that uses it, itself or within; ∞ without one."""
+    here = [use.node for use in chosen if use.graph == ref.graph and use.node != OUTPUT]
+    return min([*here, *editor.graph(ref.graph).captured.get(ref.name, ())], default=inf)
 
 
 def one_graph(refs: Sequence[NodeRef]) -> str:

@@ -168,7 +168,7 @@ class AddInput(Operation, frozen=True):
         typed = isinstance(graph, onnx.GraphProto)
         entry = _typed(self.name, self.dtype, self.shape) if typed else self.name
         editor.splice(editor.way(path), "input", len(graph.input), 0, [entry])
-        editor.names.taken.add(self.name)
+        editor.names.take(self.name)
 
 
 class RemoveInput(Operation, frozen=True):

@@ -104,7 +104,7 @@ class RenameValue(Operation, frozen=True):
             return
         check_free(editor, ref.graph, self.name)
         rename_value(editor, ref.graph, ref.name, self.name)
-        editor.names.taken.add(self.name)
+        editor.names.take(self.name)
 
 
 def check_visible(editor: Editor, value: TensorRef, path: str) -> None:

@@ -81,6 +81,21 @@ def declared_types(graph: onnx.GraphProto | onnx.FunctionProto) -> dict[str, Val
     return types
 
 
+def declared_type(graph: onnx.GraphProto | onnx.FunctionProto, name: str) -> ValueType | None:
+    """Return the type that a graph states of one value, None when it states none."""
+    infos: tuple[Iterable[onnx.ValueInfoProto], ...] = (graph.value_info,)
+    if isinstance(graph, onnx.GraphProto):
+        for tensor in graph.initializer:
+            if tensor.name == name:
+                return tensor_type(tensor)
+        for sparse in graph.sparse_initializer:
+            if sparse.values.name == name:
+                return sparse_type(sparse)
+        infos = (graph.value_info, graph.output, graph.input)
+    found = (info for each in infos for info in each if info.name == name and info.HasField("type"))
+    return next((value_type(info.type) for info in found), None)
+
+
 def _tensor_type(proto: onnx.TypeProto.Tensor | onnx.TypeProto.SparseTensor, kind: str) -> ValueType:
     shape = tuple(_dim(dim) for dim in proto.shape.dim) if proto.HasField("shape") else None
     return ValueType(dtype_name(proto.elem_type), shape, kind)

@@ -18,7 +18,7 @@ from graphdebug.model.records import ModelRecord
 from graphdebug.workspace import schema
 from graphdebug.workspace.disk import WorkspaceError, remove, size_of
 from graphdebug.workspace.entries import EditEntry, ModelEntry
-from graphdebug.workspace.store import SKELETON, TYPES, Workspace
+from graphdebug.workspace.store import SKELETON, TYPES, VALUES, Workspace
 from graphdebug.workspace.times import now, time_of
 
 _KEPT = 8
@@ -48,6 +48,7 @@ def begin(workspace: Workspace, source: ModelEntry) -> ModelEntry:
         first = folder / "revision-0"
         first.mkdir(parents=True)
         try:
+            (folder / VALUES).mkdir()
             for name in (SKELETON, TYPES):
                 made = Path(source.location.skeleton).with_name(name)
                 if made.exists():
@@ -105,7 +106,12 @@ def splices(workspace: Workspace, draft_id: str, first: int, end: int) -> list[t
 
 
 def keep(
-    workspace: Workspace, draft: ModelEntry, position: int, files: Callable[[Path], None], new: Sequence[NewEdit] = ()
+    workspace: Workspace,
+    draft: ModelEntry,
+    position: int,
+    files: Callable[[Path], None],
+    record: ModelRecord,
+    new: Sequence[NewEdit] = (),
 ) -> ModelEntry:
     """Keep a draft's new state, and give it a new revision.
 
@@ -114,6 +120,7 @@ def keep(
         draft: the draft as it was read.
         position: how many of its edits are done now. With ``new`` ones, what was undone after them is forgotten.
         files: writes the skeleton (and types) of the new state into a folder.
+        record: what is known of the new state.
         new: edits that were done after the first ``position - len(new)``.
 
     Raises:
@@ -123,7 +130,8 @@ def keep(
         table, edits, number = schema.models, schema.edits, draft.revision + 1
         folder = draft.folder / f"revision-{number}"
         mine = update(table).where(table.c.id == draft.id, table.c.revision == draft.revision)
-        if not connection.execute(mine.values(revision=number, position=position)).rowcount:
+        known = msgspec.json.encode(record).decode()
+        if not connection.execute(mine.values(revision=number, position=position, record=known)).rowcount:
             raise Changed
         remove(folder)
         folder.mkdir()
@@ -153,12 +161,7 @@ def learn(workspace: Workspace, draft: ModelEntry, record: ModelRecord, types: P
         (folder / SKELETON).hardlink_to(draft.location.skeleton)
         shutil.move(types, folder / TYPES)
 
-    known = keep(workspace, draft, draft.position, files)
-    with workspace.writing("Keeping what was found") as connection:
-        table = schema.models
-        mine = update(table).where(table.c.id == draft.id, table.c.revision == known.revision)
-        connection.execute(mine.values(record=msgspec.json.encode(record).decode()))
-    return current(workspace, draft.id)
+    return keep(workspace, draft, draft.position, files, record)
 
 
 def rename(workspace: Workspace, draft: ModelEntry, name: str) -> ModelEntry:

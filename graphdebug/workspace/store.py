@@ -32,6 +32,8 @@ from graphdebug.workspace.times import now, time_of
 
 SKELETON = "skeleton.onnx"
 TYPES = "types.json"
+VALUES = "values"
+"""Folder of a draft: large values that its edits made."""
 _CANCEL = ".cancel"
 """File in a job's folder that asks the server which runs the job to cancel it."""
 _ACTIVE = (JobState.QUEUED, JobState.RUNNING)
@@ -318,7 +320,9 @@ class Workspace:
         return ModelEntry(
             id=row.id,
             name=row.name,
-            location=ModelLocation(row.path, str(skeleton) if skeleton.exists() else ""),
+            location=ModelLocation(
+                row.path, str(skeleton) if skeleton.exists() else "", str(folder / VALUES) if row.source else ""
+            ),
             folder=folder,
             in_place=row.in_place,
             bytes=row.bytes,
