@@ -119,7 +119,6 @@ class InitializerToInput(Operation, frozen=True):
             raise EditError(f"{shown(ref.name)} is an input already, with its values as the default.")
         if not present:
             _add_input(editor, tensor)
-            editor.delete_named(MAIN_GRAPH, "value_info", [ref.name])
         if not self.keep:
             editor.delete_named(MAIN_GRAPH, "initializer", [ref.name])
 

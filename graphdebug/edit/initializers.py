@@ -167,10 +167,11 @@ def _converted(array: Array, number: int, lost: dict[str, int]) -> Iterator[Arra
     """Convert a stretch at a time; count in ``lost`` what is out of range and what does not come back the same."""
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(number))
     low, high = number_range(dtype)
+    finite_only = "int" in dtype_name(number)
     for chunk in chunks(array):
         with np.errstate(all="ignore"):
             made, wide = chunk.astype(dtype), chunk.astype(np.float64)
-            outside = ((wide < low) | (wide > high)) & (np.isfinite(wide) | (dtype.kind in "iub"))
+            outside = ~((wide >= low) & (wide <= high)) & (np.isfinite(wide) | finite_only)
             changed = (made.astype(chunk.dtype) != chunk) & ~np.isnan(wide)
         lost["out of its range"] += int(outside.sum())
         lost["rounded"] += int((changed & ~outside).sum())
