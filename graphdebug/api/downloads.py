@@ -1,22 +1,82 @@
-"""A model's own file, as it was opened."""
+"""A model as a file to take away: as it was opened, or as it was edited; with its external data, as a zip."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, cast
+from zipfile import ZIP_STORED, ZipFile
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphdebug.api.answers import file_answer
+from graphdebug.api.answers import blocks_answer, file_answer, json_download
+from graphdebug.api.editing import recipe_text
+from graphdebug.api.models import find_entry, find_model
+from graphdebug.model.document import Model
+from graphdebug.model.external import ExternalDataError, plain_file
+from graphdebug.model.save import blocks, external_files, laid_out
+from graphdebug.model.wire import Piece, Span, size
 from graphdebug.workspace.store import open_workspace
 
 
 def model_file(request: Request) -> Response:
-    """Send the model file (without the external data beside it)."""
-    entry = open_workspace().model(request.path_params["id"])
-    if entry is None:
-        raise HTTPException(404, "This model is not in the workspace: it was deleted.")
-    return file_answer(Path(entry.location.path), entry.name)
+    """Send a model: its file, or a zip of it and of the files that hold its values. Nothing is held in memory."""
+    entry = find_entry(request.path_params["id"])
+    model = find_model(entry)
+    try:
+        others = external_files(model)
+        if not entry.source and not others:
+            return file_answer(Path(entry.location.path), entry.name)
+        own, beside = laid_out(model, entry.name)
+        for name in others:
+            path = plain_file(model.path, name)
+            beside[name] = [Span(0, path.stat().st_size, file=path)]
+    except ExternalDataError as error:
+        raise HTTPException(422, str(error)) from error
+    except OSError as error:
+        raise HTTPException(404, f"A file of this model cannot be read: {error.strerror or error}.") from error
+    if not beside:
+        return blocks_answer(blocks(model, own), entry.name, sum(map(size, own)))
+    return blocks_answer(_zipped(model, {entry.name: own, **beside}), f"{Path(entry.name).stem}.zip")
 
 
-ROUTES = [Route("/models/{id}/file", model_file)]
+def recipe(request: Request) -> Response:
+    """Send the edits of a draft as a recipe."""
+    entry = find_entry(request.path_params["id"])
+    return json_download(recipe_text(open_workspace(), entry), f"{Path(entry.name).stem}.recipe.json")
+
+
+def _zipped(model: Model, files: dict[str, list[Piece]]) -> Iterator[bytes]:
+    """Yield a zip archive of files as it grows; weights do not shrink, so nothing is compressed."""
+    grown = _Grown()
+    with ZipFile(cast("IO[bytes]", grown), "w", ZIP_STORED) as archive:
+        for name, pieces in files.items():
+            with archive.open(name, "w", force_zip64=True) as member:
+                for block in blocks(model, pieces):
+                    member.write(block)
+                    yield grown.take()
+            yield grown.take()
+    yield grown.take()
+
+
+class _Grown:
+    """A file that is only written: what was written since one last looked."""
+
+    def __init__(self) -> None:
+        self._new = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self._new += data
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def take(self) -> bytes:
+        taken = bytes(self._new)
+        self._new.clear()
+        return taken
+
+
+ROUTES = [Route("/models/{id}/file", model_file), Route("/models/{id}/recipe", recipe)]

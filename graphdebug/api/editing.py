@@ -12,6 +12,7 @@ from graphdebug.edit.checking import Checked, check_edit
 from graphdebug.edit.following import follow_graph, follow_node
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import decode, encode
+from graphdebug.edit.recipe import Recipe, Source, to_json
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import done, undone
@@ -97,6 +98,12 @@ def history(workspace: Workspace, draft: ModelEntry) -> list[EditEntry]:
 def recipe(workspace: Workspace, draft: ModelEntry) -> list[Operation]:
     """Return the operations that are done in a draft."""
     return [decode(edit.operation) for edit in history(workspace, draft)[: draft.position]]
+
+
+def recipe_text(workspace: Workspace, draft: ModelEntry) -> str:
+    """Return what is done in a draft as a recipe (docs/recipe.md)."""
+    source = workspace.model(draft.source)
+    return to_json(Recipe(tuple(recipe(workspace, draft)), Source(source.name) if source else None))
 
 
 def kind_of(operation: Operation) -> str:

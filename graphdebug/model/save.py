@@ -8,9 +8,9 @@ import filecmp
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 import onnx
 
@@ -63,25 +63,9 @@ def save(model: Model, path: Path, home: Path | None = None) -> None:
         FileExistsError: another file is where a file of values must go.
         OSError: reading or writing failed; ``path`` is as it was.
     """
-    original = strip(model.path)
-    before = parse_model(original.model, model.path.name)
-    files = DataFiles((*external_files(model), path.name))
-    if _serialised(before) == _serialised(model.proto):
-        pieces: list[Piece] = [Span(0, model.path.stat().st_size)]
-    else:
-        if any(save_to(stored.tensor) is not None for stored in stored_tensors(before)):
-            raise ExternalDataError(
-                "external-data-malformed", f"{model.path.name} says where its values go when saved."
-            )
-        pieces = restore(model, original.spans, files, _new_file(model, path))
-        if sum(map(size, pieces)) > MAX_MESSAGE:
-            raise ExternalDataError(
-                "model-too-large", "The file would be larger than 2.15 GB: let values stand in a file beside the model."
-            )
+    pieces, beside = laid_out(model, path.name)
     with ExitStack() as undo:
-        parts = [
-            (_write(model, each, path.parent, undo), local_path(path, name)) for name, each in files.pieces.items()
-        ]
+        parts = [(_write(model, each, path.parent, undo), local_path(path, name)) for name, each in beside.items()]
         written = _write(model, pieces, path.parent, undo)
         if (home or path.parent).resolve() != model.path.parent.resolve():
             for name in external_files(model):
@@ -92,6 +76,48 @@ def save(model: Model, path: Path, home: Path | None = None) -> None:
         for part, target in parts:
             part.replace(target)
         written.replace(path)
+
+
+def laid_out(model: Model, name: str) -> tuple[list[Piece], dict[str, list[Piece]]]:
+    """Return what the file ``name`` consists of when the model is saved, and what the new files beside it do.
+
+    Raises:
+        ExternalDataError: see `save`.
+    """
+    original = strip(model.path)
+    before = parse_model(original.model, model.path.name)
+    if _serialised(before) == _serialised(model.proto):
+        return [Span(0, model.path.stat().st_size)], {}
+    if any(save_to(stored.tensor) is not None for stored in stored_tensors(before)):
+        raise ExternalDataError("external-data-malformed", f"{model.path.name} says where its values go when saved.")
+    files = DataFiles((*external_files(model), name))
+    pieces = restore(model, original.spans, files, _new_file(model, name))
+    if sum(map(size, pieces)) > MAX_MESSAGE:
+        raise ExternalDataError(
+            "model-too-large", "The file would be larger than 2.15 GB: let values stand in a file beside the model."
+        )
+    return pieces, files.pieces
+
+
+def blocks(model: Model, pieces: Iterable[Piece]) -> Iterator[bytes]:
+    """Read pieces, a block at a time.
+
+    Raises:
+        OSError: a file became shorter, or cannot be read.
+    """
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            yield piece
+            continue
+        with (piece.file or model.path).open("rb") as source:
+            source.seek(piece.offset)
+            left = piece.length
+            while left:
+                block = source.read(min(left, _CHUNK))
+                if not block:
+                    raise OSError("a file of the model became shorter while it was read")
+                yield block
+                left -= len(block)
 
 
 def restore(
@@ -163,12 +189,12 @@ def _own(model: Model, tensor: onnx.TensorProto) -> Span:
     return Span(said.offset, length)
 
 
-def _new_file(model: Model, path: Path) -> str:
+def _new_file(model: Model, name: str) -> str:
     """Return the file that new values go to (``""``: into the model), named after what goes there: none clashes."""
     if not external_files(model):
         return ""
     locations = [reference(stored.tensor).location for stored in stored_tensors(model.proto) if _is_new(model, stored)]
-    return f"{path.stem}.{hashlib.sha256(''.join(locations).encode()).hexdigest()[:8]}.data" if locations else ""
+    return f"{Path(name).stem}.{hashlib.sha256(''.join(locations).encode()).hexdigest()[:8]}.data" if locations else ""
 
 
 def _is_new(model: Model, stored: StoredTensor) -> bool:
@@ -209,28 +235,10 @@ def _write(model: Model, pieces: list[Piece], folder: Path, undo: ExitStack) -> 
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part", delete=False) as target:
         written = Path(target.name)
         undo.callback(written.unlink, missing_ok=True)
-        with model.path.open("rb") as own:
-            for piece in pieces:
-                if isinstance(piece, bytes):
-                    target.write(piece)
-                elif piece.file is None:
-                    _copy(piece, own, target)
-                else:
-                    with piece.file.open("rb") as source:
-                        _copy(piece, source, target)
+        for block in blocks(model, pieces):
+            target.write(block)
     written.chmod(0o644)
     return written
-
-
-def _copy(span: Span, source: IO[bytes], target: IO[bytes]) -> None:
-    source.seek(span.offset)
-    left = span.length
-    while left:
-        chunk = source.read(min(left, _CHUNK))
-        if not chunk:
-            raise OSError("a file of the model became shorter while it was read")
-        target.write(chunk)
-        left -= len(chunk)
 
 
 def _copy_beside(source: Path, target: Path) -> None:

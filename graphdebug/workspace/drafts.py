@@ -188,10 +188,10 @@ def _notes(text: str) -> tuple[str, ...]:
 
 
 def _new_name(name: str, taken: set[str]) -> str:
-    """``resnet50.onnx`` → ``resnet50 (edited).onnx``, ``resnet50 (edited 2).onnx``…"""
+    """``resnet50.onnx`` → ``resnet50-edited.onnx``, ``resnet50-edited-2.onnx``…"""
     path = Path(name)
-    number, new = 1, f"{path.stem} (edited){path.suffix}"
+    number, new = 1, f"{path.stem}-edited{path.suffix}"
     while new in taken:
         number += 1
-        new = f"{path.stem} (edited {number}){path.suffix}"
+        new = f"{path.stem}-edited-{number}{path.suffix}"
     return new

@@ -36,7 +36,7 @@ def relu(value: str) -> InsertNode:
 
 def test_a_history_is_walked_and_kept(workspace: Workspace, source: ModelEntry, tmp_path: Path) -> None:
     draft = editing.draft_of(workspace, source)
-    assert draft.name == "branching_blocks (edited).onnx"
+    assert draft.name == "branching_blocks-edited.onnx"
     assert editing.draft_of(workspace, draft) == draft
     states = [model_of(draft).proto.SerializeToString(deterministic=True)]
     for operation in (relu("/block1/out"), DeleteNode(node="/block2/relu"), relu("/block3/out")):
