@@ -8,6 +8,7 @@ from graphdebug.edit.attributes import Attribute, to_proto
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.making import import_domain, name_for
+from graphdebug.edit.names import numbered
 from graphdebug.edit.nodes import UseTarget, between, chosen_uses
 from graphdebug.edit.operation import Operation, node_text
 from graphdebug.edit.opsets import known_attributes, plain
@@ -93,14 +94,18 @@ class NameNodes(Operation, frozen=True):
 
     def apply(self, editor: Editor) -> None:
         """Name them; a name that is taken gets a number."""
-        unnamed = [
-            (path, at, index.names[at])
+        nodes = [
+            (path, at, node.name, index.names[at])
             for path, index in editor.graphs.items()
             for at, node in enumerate(index.nodes)
-            if not node.name
         ]
-        for path, at, name in unnamed:
-            editor.set_field((*editor.way(path), ("node", at)), "name", editor.names.new(name))
+        taken = {name for _, _, name, _ in nodes}
+        unnamed = [(path, at, display) for path, at, name, display in nodes if not name]
+        for path, at, display in unnamed:
+            name = next(name for name in numbered(display) if name not in taken)
+            taken.add(name)
+            editor.names.take(name)
+            editor.set_field((*editor.way(path), ("node", at)), "name", name)
         editor.notes.append(f"{len(unnamed):,} {'node' if len(unnamed) == 1 else 'nodes'} named.")
 
 

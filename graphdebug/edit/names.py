@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING
 
 from graphdebug.model.index import GraphIndex
@@ -20,10 +22,7 @@ class NewNames:
 
     def new(self, wish: str) -> str:
         """Return ``wish``, or ``wish_1``, ``wish_2``… when it is taken."""
-        name, number = wish, 0
-        while name in self:
-            number += 1
-            name = f"{wish}_{number}"
+        name = next(name for name in numbered(wish) if name not in self)
         self.take(name)
         return name
 
@@ -37,6 +36,12 @@ class NewNames:
         return name in self._given or any(
             _is_in(index, name) or name in source.types[path] for path, index in source.graphs.items()
         )
+
+
+def numbered(wish: str) -> Iterator[str]:
+    """Go through the names to try: ``wish``, ``wish_1``, ``wish_2``…"""
+    yield wish
+    yield from (f"{wish}_{number}" for number in count(1))
 
 
 def _is_in(index: GraphIndex, name: str) -> bool:

@@ -67,7 +67,7 @@ class ReplaceNodes(Operation, frozen=True):
         if self.outputs is not None:
             outputs = self._outputs(editor, path, part)
         if not outputs:
-            raise EditError(f"Nothing uses what {_nodes_text(self.nodes)} makes: there is nothing to replace.")
+            raise EditError("Nothing uses what the nodes make: there is nothing to replace.")
         made = {name for node in part.nodes for name in index.nodes[node].output}
         if inner := [name for name in inputs if name in made]:
             raise EditError(f"{shown(inner[0])} is made by the nodes that are replaced: the new one cannot take it.")
@@ -124,7 +124,7 @@ class ExtractFunction(Operation, frozen=True):
             raise EditError(f"There is a function {shown(self.name)} of domain {shown(self.domain)} already.")
         path, part = _part(editor, self.nodes)
         if not part.leaving:
-            raise EditError(f"Nothing uses what {_nodes_text(self.nodes)} makes: a function of it would be of no use.")
+            raise EditError("Nothing uses what the nodes make: a function of them would be of no use.")
         function = self._function(editor, path, part)
         call = make_node(self.name, self.domain, part.entering, part.leaving, name_for(editor, path, "", self.name))
         call.attribute.extend(

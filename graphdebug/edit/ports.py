@@ -220,7 +220,7 @@ def drop_output(editor: Editor, ref: TensorRef) -> None:
     for call, output in lost:
         if output and (used := uses(editor, call.graph, output)):
             user = _user(editor, used[0].graph, used[0].node)
-            raise EditError(f"{user} uses what a call makes of {shown(ref.name)}, {shown(output)}: cut that first.")
+            raise EditError(f"A call makes {shown(output)} of {shown(ref.name)}, and {user} uses it: cut that first.")
     entry = graph.output[slot]
     if isinstance(entry, onnx.ValueInfoProto) and ref.name in index.producer and entry.HasField("type"):
         kept = onnx.ValueInfoProto()

@@ -127,7 +127,7 @@ def test_a_function_gets_and_loses_outputs_and_inputs(opened: Opened, tmp_path: 
     added = tried(model, AddOutput(value=ValueTarget("gate", graph=FUNCTION))).model
     assert np.array_equal(outputs(added, tmp_path)["y"], expected)
     assert serialised(tried(added, RemoveOutput(value=ValueTarget("gate", graph=FUNCTION))).model) == serialised(model)
-    with pytest.raises(EditError, match="uses what a call makes of 'gated', '/act1/out'"):
+    with pytest.raises(EditError, match="A call makes '/act1/out' of 'gated', and '/fc2/MatMul' uses it"):
         edited(model, RemoveOutput(value=ValueTarget("gated", graph=FUNCTION)))
     more = tried(model, AddInput(name="extra", graph=FUNCTION)).model
     assert list(more.proto.functions[0].input) == ["x", "extra"]

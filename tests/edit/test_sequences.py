@@ -1,0 +1,170 @@
+"""Any sequence of operations: every step is undone and done again exactly, and touches only what it is about."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from random import Random
+
+import onnx
+import pytest
+
+from graphdebug.edit.attributes import Attribute
+from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, RenameNode, SetAttribute, SetOperator
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.inlining import InlineFunction
+from graphdebug.edit.merging import MergeModel
+from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
+from graphdebug.edit.operation import Operation
+from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
+from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
+from graphdebug.edit.splice import Splice, Value
+from graphdebug.edit.targets import NodeTarget, ValueTarget, node_target, value_target
+from graphdebug.edit.undoing import done, undone
+from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
+from graphdebug.model.document import Model, open_model
+from graphdebug.model.index import CALLED_FUNCTION, nested_graphs
+from graphdebug.model.refs import NodeRef, TensorRef
+from tests.edit.running import serialised, tried
+
+_SAMPLES = Path(__file__).parents[2] / "sample_models"
+_SHIPPED = Path(onnx.__file__).parent / "backend/test/data"
+MODELS = [*sorted(_SAMPLES.glob("*.onnx")), *sorted((_SHIPPED / "simple").rglob("*.onnx"))[::3]]
+STEPS = 30
+LARGEST = 400
+"""Nodes beyond which a model has grown enough (it is put behind itself, its nodes are copied)."""
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_steps_are_undone_one_by_one_and_touch_what_they_name(path: Path) -> None:
+    rng = Random(path.parent.name + path.stem)
+    model = open_model(path)
+    states, steps = [model], []
+    tries = Counter[str]()
+    for _ in range(STEPS):
+        operation = any_operation(rng, Editor(states[-1]), path.name)
+        try:
+            after = tried(states[-1], operation, files=path.parent)
+        except EditError as refusal:
+            assert str(refusal).endswith((".", "…"))
+            tries["refused"] += 1
+            continue
+        tries["done"] += 1
+        assert untouched(states[-1], after.model, after.splices), operation
+        whole(after.model)
+        states.append(after.model)
+        steps.append(after.splices)
+    assert tries["done"] >= STEPS // 3, tries
+    back = states[-1]
+    for state, step in zip(reversed(states[:-1]), reversed(steps), strict=True):
+        back = undone(back, step)
+        assert serialised(back) == serialised(state)
+    for state, step in zip(states[1:], steps, strict=True):
+        back = done(back, step)
+        assert serialised(back) == serialised(state)
+
+
+def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
+    """Return an operation on nodes and values of the model that are there, which may make sense or not."""
+    path = rng.choice([path for path in editor.graphs if editor.graph(path).nodes] or [""])
+    index = editor.graph(path)
+    names = [*index.producer, *index.inputs, *index.defaults, *index.initializers] or ["none"]
+
+    def node(graph: str = path) -> NodeTarget:
+        known = editor.graph(graph).nodes
+        return node_target(editor, NodeRef(graph, rng.randrange(len(known)))) if known else NodeTarget("none")
+
+    def value() -> ValueTarget:
+        return value_target(editor, TensorRef(path, rng.choice(names)))
+
+    def some() -> tuple[NodeTarget, ...]:
+        first = rng.randrange(max(1, len(index.nodes)))
+        last = min(len(index.nodes), first + rng.randrange(1, 6))
+        return tuple(node_target(editor, NodeRef(path, at)) for at in range(first, last))
+
+    def call() -> NodeTarget:
+        calls = [
+            NodeRef(each, at)
+            for each in editor.graphs
+            for at, children in editor.graph(each).children.items()
+            if any(attribute == CALLED_FUNCTION for attribute, _ in children)
+        ]
+        return node_target(editor, rng.choice(calls)) if calls else node()
+
+    slot, other = rng.randrange(3), rng.randrange(3)
+    name = f"new{rng.randrange(1000)}"
+    dtype, shape = rng.choice(["float", "int64"]), rng.choice([None, (), (1, "n", None)])
+    growing: list[Callable[[], Operation]] = [
+        lambda: InsertNode(value=value(), op=rng.choice(["Identity", "Relu", "Mine"])),
+        lambda: AddNode(op="Add", inputs=(value(), value()), graph=value().graph),
+        lambda: DuplicateNode(node=node()),
+        lambda: MergeModel(file=file, connect={}, prefix=rng.choice(["", "b/"])),
+        lambda: ExtractFunction(nodes=some(), name=name),
+        lambda: AddInput(name=name, dtype=dtype, shape=shape, graph=value().graph),
+        lambda: AddOutput(value=value()),
+    ]
+    others: list[Callable[[], Operation]] = [
+        lambda: DeleteNode(node=node()),
+        lambda: DeleteDead(nodes=(node(),)),
+        lambda: SetOperator(node=node(), op=rng.choice(["Add", "Relu", "Mine"]), domain=rng.choice(["", "my.ops"])),
+        lambda: RenameNode(node=node(), name=name),
+        NameNodes,
+        lambda: SetAttribute(node=node(), attribute=Attribute(rng.choice(["axis", "alpha"]), "int", slot)),
+        lambda: RemoveAttribute(node=node(), name=rng.choice(["axis", "alpha", "then_branch"])),
+        lambda: ReconnectInput(node=node(rng.choice(list(editor.graphs))), input=slot, value=rng.choice([value(), ""])),
+        lambda: SwapInputs(node=node(), a=slot, b=other),
+        lambda: RenameValue(value=value(), name=name),
+        lambda: RemoveOutput(value=value()),
+        lambda: MakeInput(value=value(), dtype=dtype, keep=rng.random() < 0.5),
+        lambda: RemoveInput(value=value()),
+        lambda: ReplaceNodes(nodes=some(), op="Plugin", domain="my.ops", drop_initializers=rng.random() < 0.5),
+        lambda: InlineFunction(node=call()),
+    ]
+    size = sum(len(each.nodes) for each in editor.graphs.values())
+    return rng.choice([*others, *growing] if size < LARGEST else others)()
+
+
+def whole(model: Model) -> None:
+    """See to it that every graph can be indexed."""
+    for index in model.graphs.values():
+        assert len(index.order) == len(index.nodes)
+        assert index.stuck <= set(range(len(index.nodes)))
+        assert not set(index.outer) & set(index.producer)
+
+
+def untouched(before: Model, after: Model, splices: Sequence[Splice]) -> bool:
+    """Say whether all nodes have the same bytes but for those that splices removed, moved, or changed within."""
+    gone = Counter(own_bytes(before.proto)) - Counter(own_bytes(after.proto))
+    gone -= Counter(
+        each for splice in splices for removed in splice.removed for each in _removed(splice.field, removed)
+    )
+    return gone.total() <= sum(any(field == "node" for field, _ in splice.way) for splice in splices)
+
+
+def _removed(field: str, removed: Value) -> Iterator[bytes]:
+    """Go through the nodes that a removed value holds."""
+    if field == "node":
+        yield from _of_nodes([onnx.NodeProto.FromString(removed)])
+    elif field == "functions":
+        yield from _of_nodes(onnx.FunctionProto.FromString(removed).node)
+    elif field == "attribute":
+        yield from list(_of_nodes([onnx.NodeProto(attribute=[onnx.AttributeProto.FromString(removed)])]))[1:]
+
+
+def own_bytes(model: onnx.ModelProto) -> Iterator[bytes]:
+    """Go through the serialised nodes of all graphs, each without the graphs that are nested in it."""
+    yield from _of_nodes(model.graph.node)
+    for function in model.functions:
+        yield from _of_nodes(function.node)
+
+
+def _of_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[bytes]:
+    for node in nodes:
+        bare = onnx.NodeProto()
+        bare.CopyFrom(node)
+        for attribute in bare.attribute:
+            attribute.ClearField("g")
+            del attribute.graphs[:]
+        yield bare.SerializeToString(deterministic=True)
+        for _, graph in nested_graphs(node):
+            yield from _of_nodes(graph.node)
