@@ -5,7 +5,7 @@ import streamlit as st
 from graphdebug.ui import edit_session, state
 from graphdebug.ui.choice_panel import choice_panel
 from graphdebug.ui.coloring import coloring_form
-from graphdebug.ui.edit_form import edit_form
+from graphdebug.ui.edit_form import edit_actions, edit_form
 from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view
 from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
@@ -15,9 +15,11 @@ from graphdebug.workspace.entries import ModelEntry
 @st.fragment
 def workbench(entry: ModelEntry) -> None:
     """The graph and, beside it, what can be done with the choice; a click runs only this."""
+    if edit_session.is_behind(entry):
+        st.rerun()
     graph, panel = graph_and_panel()
     with graph:
-        choice = graph_column(entry, "edit")
+        choice = graph_column(entry, "edit", actions=edit_actions(entry))
     with panel:
         coloring_form(entry)
         edit_bar(entry)

@@ -13,6 +13,7 @@ from onnx import AttributeProto, defs
 from graphdebug.edit.attributes import Attribute, attribute_types, from_proto
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.making import NewConstant
 from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.targets import Graph, Node, Value, graph_target, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
@@ -78,6 +79,8 @@ def field(kind: Any, name: str, default: Any, subject: Subject, key: str, said: 
         return _bypass(subject, key)
     if kind == tuple[Attribute, ...]:
         return _attributes(label, key, str(said.get("op", "")), str(said.get("domain", "")))
+    if kind == tuple[NewConstant, ...]:
+        return _constants(key, str(said.get("op", "")), str(said.get("domain", "")))
     if kind == Attribute:
         return _attribute(subject, key)
     if kind is bool:
@@ -185,6 +188,23 @@ def _bypass(subject: Subject, key: str) -> dict[int, int] | None:
         if taken is not None:
             chosen[slot] = taken
     return chosen or None
+
+
+def _constants(key: str, op: str, domain: str) -> tuple[NewConstant, ...]:
+    """Write constants for the other inputs of a new node, by the names that its operator gives them."""
+    schema = _schema(op, domain) if op else None
+    if schema is None:
+        return ()
+    made = []
+    for slot, name in enumerate((each.name for each in schema.inputs[1:]), 1):
+        optional = " (optional)" if schema.min_input <= slot else ""
+        text = st.text_input(f"Constant {name}{optional}", key=f"{key}:{op}:{slot}", placeholder="0.5 or [1, 2, 3]")
+        if text.strip():
+            try:
+                made.append(NewConstant(input=slot, values=msgspec.json.decode(text)))
+            except msgspec.DecodeError:
+                made.append(NewConstant(input=slot, values=text, dtype="string"))
+    return tuple(made)
 
 
 def _attribute(subject: Subject, key: str) -> Attribute:

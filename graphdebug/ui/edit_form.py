@@ -1,19 +1,23 @@
 """Choosing what to do with what is chosen, and saying how: a form for every operation there is."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import msgspec
 import streamlit as st
 
 from graphdebug.api.models import model_of
+from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.nodes import DeleteDead, DeleteNode
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.operations import OPERATIONS
-from graphdebug.edit.targets import Node, Value
-from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.edit.targets import Node, Value, node_target
+from graphdebug.model.refs import MAIN_GRAPH, NodeRef
 from graphdebug.ui import edit_session, state
 from graphdebug.ui.edit_fields import Subject, field
+from graphdebug.ui.graph_view.component import Action
 from graphdebug.ui.state import Choice
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.labels import shortened
@@ -23,6 +27,16 @@ from graphdebug.workspace.entries import ModelEntry
 _WANTED = "graphdebug.edit.wanted"
 _ABOUT = {Node: "node", tuple[Node, ...]: "nodes", Value: "value", tuple[Value, ...]: "values"}
 _LINES = re.compile(r"\s+")
+_QUICK = {
+    "Insert node": ":material/add:",
+    "Delete node": ":material/delete:",
+    "Set operator": ":material/swap_horiz:",
+    "Set attribute": ":material/tune:",
+    "Insert cast": ":material/transform:",
+    "Set type": ":material/data_array:",
+}
+_ASIDE = ("domain", "name", "slot", "inputs", "dead", "outputs")
+"""Fields that are seldom needed."""
 
 
 def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
@@ -33,8 +47,9 @@ def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
     wanted = st.session_state.get(_WANTED)
     titles = list(offered)
     key = f"edit:what:{bool(subject.nodes)}:{bool(subject.values)}"
-    if wanted in titles and st.session_state.get(key) != wanted and st.session_state.pop(_WANTED, None):
-        st.session_state[key] = wanted
+    if wanted in titles:
+        st.session_state[key] = st.session_state.pop(_WANTED)
+    _quick(offered, key)
     title = st.selectbox("What to do", titles, key=key, placeholder="Choose or search", index=None)
     if title is None:
         st.caption("Choose a node, a tensor or several of them in the graph, then what to do with them.")
@@ -50,17 +65,59 @@ def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
         st.error(plain(reason), icon=":material/block:")
 
 
-def want(title: str) -> None:
+def edit_actions(entry: ModelEntry) -> tuple[Action, ...]:
+    """Return what can be done in the graph itself, by key or menu."""
+
+    def delete(ids: tuple[str, ...]) -> str | None:
+        model, graph = model_of(entry), state.parameter("graph") or MAIN_GRAPH
+        nodes = sorted(nodes_of(model, graph, ids))
+        if not nodes:
+            return "Choose or select nodes first."
+        editor = Editor(model)
+        targets = tuple(node_target(editor, NodeRef(graph, node)) for node in nodes)
+        operation = DeleteNode(node=targets[0]) if len(targets) == 1 else DeleteDead(nodes=targets)
+        return None if edit_session.do(entry, operation) else edit_session.refused()
+
+    return (
+        Action("delete", "Delete", "Delete these nodes; of one, its input takes its place", delete, key="Delete"),
+        *(
+            Action(name, label, help_, partial(_want, title))
+            for name, label, help_, title in (
+                ("insert", "Insert after…", "Insert a node behind what this makes", "Insert node"),
+                ("operator", "Change operator…", "Make it a node of another operator", "Set operator"),
+            )
+        ),
+    )
+
+
+def _want(title: str, _: tuple[str, ...]) -> None:
     """Open the form of an operation, by its title, when the page is drawn next."""
     st.session_state[_WANTED] = title
+
+
+def _quick(offered: Mapping[str, object], key: str) -> None:
+    """Offer what is done most."""
+    with st.container(horizontal=True, gap="xsmall"):
+        for title, icon in _QUICK.items():
+            if title in offered:
+                st.button(
+                    title, icon=icon, key=f"quick:{title}", on_click=st.session_state.update, args=({key: title},)
+                )
 
 
 def _filled(kind: type[Operation], subject: Subject, key: str) -> Operation | None:
     """Draw the fields of an operation; None when they do not make one yet."""
     said: dict[str, object] = {}
     try:
-        for each in msgspec.structs.fields(kind):
-            said[each.name] = field(each.type, each.name, each.default, subject, f"{key}:{each.name}", said)
+        fields = msgspec.structs.fields(kind)
+        aside = [each for each in fields if each.name in _ASIDE and not each.required]
+        for each in fields:
+            if each not in aside:
+                said[each.name] = field(each.type, each.name, each.default, subject, f"{key}:{each.name}", said)
+        if aside:
+            with st.expander("More"):
+                for each in aside:
+                    said[each.name] = field(each.type, each.name, each.default, subject, f"{key}:{each.name}", said)
         return kind(**said)
     except EditError as error:
         st.caption(f":orange[{plain(str(error))}]")

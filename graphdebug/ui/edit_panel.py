@@ -5,6 +5,7 @@ import streamlit as st
 from graphdebug.api import editing
 from graphdebug.model.records import Severity
 from graphdebug.ui import edit_session, state
+from graphdebug.ui.edit_outcome import outcome_bar
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.words import ago, plain, plural
 from graphdebug.workspace.entries import EditEntry, JobState, ModelEntry
@@ -37,8 +38,10 @@ def edit_bar(entry: ModelEntry) -> None:
         )
         if entry.source:
             st.caption(f"{plural(done, 'change')} · {_standing(entry)}")
-        else:
-            st.caption("The first change makes an edited copy: this model is never touched.")
+    if entry.source:
+        outcome_bar(entry)
+    else:
+        st.caption("The first change makes an edited copy: this model is never touched.")
 
 
 def history_view(entry: ModelEntry) -> None:

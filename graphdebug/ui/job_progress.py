@@ -1,5 +1,7 @@
 """Progress of running jobs with a way to cancel, polled only while something runs."""
 
+from datetime import UTC, datetime
+
 import streamlit as st
 
 from graphdebug.jobs import service
@@ -9,9 +11,10 @@ from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import JobEntry, JobState
 
 _POLL_SECONDS = 0.7
+_MOMENT = 3  # seconds
 _TITLE = {"sidebar": 34, "page": 60}
 """Letters of a job's title that fit in one line."""
-_VERBS = {"open": "Opening", "run": "Running", "compare": "Comparing", "measure": "Measuring"}
+_VERBS = {"check": "Checking", "open": "Opening", "run": "Running", "compare": "Comparing", "measure": "Measuring"}
 
 
 def sidebar_jobs() -> None:
@@ -27,7 +30,13 @@ def _polled_jobs(known: tuple[str, ...]) -> None:
     if {job.id for job in jobs} != set(known):
         st.rerun()
     for job in jobs:
-        _bar(job, "sidebar")
+        if job.kind != "check" or _lasts(job):
+            _bar(job, "sidebar")
+
+
+def _lasts(job: JobEntry) -> bool:
+    """Say whether a job has run for a while: what is over in a moment is no news."""
+    return (datetime.now(UTC) - job.created).total_seconds() > _MOMENT
 
 
 def follow(job_id: str) -> None:

@@ -1,0 +1,79 @@
+"""What one does with an edited model: load and run it, hold it against the original, take it away."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from graphdebug.compare.records import CompareRequest, Side
+from graphdebug.jobs import service
+from graphdebug.model.records import Finding, Severity
+from graphdebug.runtime.requests import FeedSpec, RunRequest
+from graphdebug.ui import state
+from graphdebug.ui.feeds_form import usual_feeds
+from graphdebug.ui.results import remembered_feeds
+from graphdebug.ui.words import plain, plural
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import ModelEntry
+
+_RUN, _COMPARE = "graphdebug.runtime.run:run_job", "graphdebug.compare.engine:compare_job"
+_SPEC = "onnxruntime"
+_MOST_SAID = 4
+
+
+def outcome_bar(entry: ModelEntry) -> None:
+    """Offer ways on with a draft, in one click each."""
+    source = state.workspace().model(entry.source)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if st.button("Run", icon=":material/play_arrow:", help="Load it in ONNX Runtime and run it once"):
+            request = RunRequest(entry.location, _SPEC, _feeds(entry), None, "plain")
+            _start("run", _RUN, request, entry, f"outputs of {entry.name} on ONNX Runtime", "tensors")
+        if source is not None:
+            if st.button(
+                "Before / after",
+                icon=":material/compare_arrows:",
+                help="Run the original and the edited model on the same inputs and compare every tensor they share",
+            ):
+                sides = Side(_SPEC, source.location), Side(_SPEC, entry.location)
+                compare = CompareRequest(*sides, feeds=_feeds(entry))
+                _start("compare", _COMPARE, compare, entry, f"{source.name} before / after editing", "compare")
+            if st.button("Side by side", icon=":material/splitscreen_vertical_add:", help="What was changed, marked"):
+                state.go("side_by_side", other=source.id)
+        _downloads(entry)
+
+
+def _downloads(entry: ModelEntry) -> None:
+    broken = [finding for finding in entry.record.findings if finding.severity is Severity.ERROR]
+    address = f"graphdebug/models/{entry.id}"
+    with st.popover("Download", icon=":material/download:"):
+        if broken:
+            _warn(broken)
+        st.link_button(
+            "The broken model all the same" if broken else "Edited model", f"{address}/file", icon=":material/download:"
+        )
+        st.link_button("Recipe: the changes, to be replayed", f"{address}/recipe", icon=":material/receipt_long:")
+
+
+def _warn(broken: list[Finding]) -> None:
+    st.warning(f"This model is broken: {plural(len(broken), 'error')}.", icon=":material/error:")
+    for finding in broken[:_MOST_SAID]:
+        st.caption(plain(finding.message))
+
+
+def _feeds(entry: ModelEntry) -> FeedSpec:
+    """Return what the model, or the one it was made from, was fed last, else what suits its inputs."""
+    for model_id in (entry.id, entry.source):
+        if (known := remembered_feeds(model_id)) != FeedSpec():
+            return known
+    names = {value.name for value in entry.record.summary.inputs}
+    usual = {name: feed for name, feed in usual_feeds(entry.id, entry).items() if name in names}
+    return replace(FeedSpec(), inputs=usual)
+
+
+def _start(kind: str, call: str, request: object, entry: ModelEntry, title: str, page: str) -> None:
+    """Start a job and go to the page that shows it."""
+    try:
+        job_id = service.submit(state.workspace(), kind, call, request, model_id=entry.id, title=title)
+    except WorkspaceError as error:
+        st.error(plain(str(error)))
+        return
+    state.go(page, **{state.RESULTS[kind]: job_id})
