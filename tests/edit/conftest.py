@@ -9,6 +9,7 @@ import pytest
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.shapes import infer_types
+from tests.onnx_models import backend_cases, backend_models  # noqa: F401 - fixtures
 
 
 @pytest.fixture
