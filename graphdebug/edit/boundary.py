@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.uses import taken_by_node
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.value_types import shown
 
@@ -43,15 +44,6 @@ def boundary(editor: Editor, path: str, nodes: Collection[int]) -> Boundary:
         if name in outputs or (name and not part.issuperset(_users(index, name)))
     ]
     return Boundary(ordered, tuple(entering), tuple(dict.fromkeys(leaving)))
-
-
-def taken_by_node(index: GraphIndex) -> list[list[str]]:
-    """Return for each node the values that it, and what is nested in it, takes."""
-    taken = [[name for name in node.input if name] for node in index.nodes]
-    for name, users in index.captured.items():
-        for node in users:
-            taken[node].append(name)
-    return taken
 
 
 def _users(index: GraphIndex, name: str) -> list[int]:

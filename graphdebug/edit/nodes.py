@@ -16,7 +16,7 @@ from graphdebug.edit.operation import Operation, node_text, value_text
 from graphdebug.edit.order import keep_order, place_for
 from graphdebug.edit.sweeping import forget, sweep
 from graphdebug.edit.targets import Graph, Node, Value, find_graph, find_node, find_value
-from graphdebug.edit.uses import OUTPUT, Use, redirect, rename_value, uses
+from graphdebug.edit.uses import OUTPUT, Use, redirect, rename_value, taken_by_node, uses
 from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.model.value_types import shown
 
@@ -163,14 +163,12 @@ class DeleteDead(Operation, frozen=True):
         path = one_graph(refs := [find_node(editor, each) for each in self.nodes])
         doomed = {ref.index for ref in refs}
         index = editor.graph(path)
+        inputs = taken_by_node(index)
         for at in index.order:
-            node = index.nodes[at]
-            captured = (value for value, users in index.captured.items() if at in users)
-            if any(index.producer.get(value) in doomed for value in (*filter(None, node.input), *captured)):
+            if any(index.producer.get(value) in doomed for value in inputs[at]):
                 doomed.add(at)
         lost = {output for at in doomed for output in index.nodes[at].output if output}
-        taken = [value for at in doomed for value in index.nodes[at].input]
-        taken += [value for value, users in index.captured.items() if doomed.intersection(users)]
+        taken = [value for at in doomed for value in inputs[at]]
         editor.delete_nodes(path, doomed)
         editor.delete_named(path, "output", lost)
         forget(editor, path, lost)

@@ -45,7 +45,7 @@ def listing() -> str:
             "",
             cleandoc(kind.__doc__ or "").replace("``", "`"),
             "",
-            f"Fields: {', '.join(fields)}.",
+            f"Fields: {', '.join(fields) or 'none'}.",
         ]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)

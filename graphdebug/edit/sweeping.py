@@ -3,9 +3,13 @@
 from collections.abc import Iterable
 
 from graphdebug.edit.editor import Editor
-from graphdebug.edit.uses import uses
+from graphdebug.edit.uses import taken_by_node
+from graphdebug.model.index import GraphIndex
 
 _SAID = ("value_info", "quantization_annotation")
+
+_DEFAULTS_SINCE = 4
+"""Since this IR version an input with an initializer is one with a default; before, it is how constants are written."""
 
 
 def sweep(editor: Editor, path: str, values: Iterable[str]) -> int:
@@ -13,20 +17,16 @@ def sweep(editor: Editor, path: str, values: Iterable[str]) -> int:
 
     A graph's inputs stay: who feeds them should not have to know. Initializers that only what went used go, too.
     """
-    removed = 0
-    waiting = list(values)
-    while waiting:
-        index = editor.graph(path)
-        unused = [name for name in dict.fromkeys(waiting) if name and not uses(editor, path, name)]
-        editor.delete_named(path, "initializer", [name for name in unused if name in index.initializers])
-        editor.delete_named(path, "sparse_initializer", [name for name in unused if name in index.sparse])
-        makers = sorted({index.producer[name] for name in unused if name in index.producer})
-        dead = [node for node in makers if not _is_used(editor, path, node)]
-        waiting = [name for node in dead for name in _taken(editor, path, node)]
-        forget(editor, path, [name for node in dead for name in index.nodes[node].output])
-        editor.delete_nodes(path, dead)
-        removed += len(dead)
-    return removed
+    index = editor.graph(path)
+    dead, unused = _dead(index, values)
+    given = index.defaults if editor.proto.ir_version >= _DEFAULTS_SINCE else ()
+    constants = unused.intersection((*index.initializers, *index.sparse)).difference(given)
+    for field in ("initializer", "sparse_initializer"):
+        editor.delete_named(path, field, constants)
+    editor.delete_named(path, "input", constants)
+    forget(editor, path, [name for node in dead for name in index.nodes[node].output])
+    editor.delete_nodes(path, dead)
+    return len(dead)
 
 
 def forget(editor: Editor, path: str, values: Iterable[str]) -> None:
@@ -36,12 +36,25 @@ def forget(editor: Editor, path: str, values: Iterable[str]) -> None:
         editor.delete_named(path, field, names)
 
 
-def _is_used(editor: Editor, path: str, node: int) -> bool:
-    return any(uses(editor, path, name) for name in editor.graph(path).nodes[node].output if name)
+def _dead(index: GraphIndex, values: Iterable[str]) -> tuple[set[int], set[str]]:
+    """Return the nodes that are of no use if ``values`` are not wanted for their own sake, and the values of no use."""
+    taken = taken_by_node(index)
+    outputs = frozenset(index.outputs)
+    dead: set[int] = set()
 
+    def is_unused(name: str) -> bool:
+        users = (*(node for node, _ in index.consumers.get(name, ())), *index.captured.get(name, ()))
+        return name not in outputs and dead.issuperset(users)
 
-def _taken(editor: Editor, path: str, node: int) -> list[str]:
-    """Return the values of this graph that a node and what is nested in it take."""
-    index = editor.graph(path)
-    captured = [name for name, users in index.captured.items() if node in users]
-    return [*index.nodes[node].input, *captured]
+    unused: set[str] = set()
+    waiting = [name for name in values if name]
+    while waiting:
+        name = waiting.pop()
+        if name in unused or not is_unused(name):
+            continue
+        unused.add(name)
+        maker = index.producer.get(name)
+        if maker is not None and all(is_unused(each) for each in index.nodes[maker].output if each):
+            dead.add(maker)
+            waiting += taken[maker]
+    return dead, unused

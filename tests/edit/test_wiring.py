@@ -151,6 +151,15 @@ def test_a_cut_feeds_a_value_from_outside(opened: Opened, tmp_path: Path) -> Non
     assert np.array_equal(outputs(kept, tmp_path, given)["y"], tapped["y"])
 
 
+@pytest.mark.parametrize(("version", "left"), [(3, ["y"]), (4, ["w", "y"])])
+def test_before_ir_version_4_a_constant_goes_with_its_input(version: int, left: list[str], parsed: Opened) -> None:
+    head = HEAD.replace("9", str(version))
+    graph = "g (float[2] x, float[2] w) => (float[2] z) <float[2] w = {1.0, 2.0}> { y = Mul (x, w)  z = Abs (y) }"
+    cut = tried(parsed(f"{head} {graph}"), MakeInput(value="y")).model
+    assert [each.name for each in cut.proto.graph.input] == ["x", *left]
+    assert len(cut.proto.graph.initializer) == len(left) - 1
+
+
 def test_a_value_of_a_body_is_fed_to_the_model(opened: Opened, tmp_path: Path) -> None:
     cut = tried(opened("if_captures.onnx"), MakeInput(value=ValueTarget("drop", graph="4.else_branch"))).model
     assert cut.graphs[""].inputs == ["x", "drop"]
