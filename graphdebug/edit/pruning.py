@@ -11,7 +11,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.initializers import stored_values
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.sweeping import forget
-from graphdebug.edit.uses import redirect, uses
+from graphdebug.edit.uses import Use, redirect, uses
 from graphdebug.edit.values import chunks
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.tensors import payload_bytes
@@ -40,7 +40,11 @@ class ShareDuplicates(Operation, frozen=True):
         joined = saved = 0
         for path in list(editor.graphs):
             index = editor.graph(path)
-            gone = [name for first, *others in _equal(editor, index) for name in _replaced(editor, path, first, others)]
+            # Positions of uses hold while only names of inputs change, so all are looked up before the first change.
+            doubles = [
+                (name, first, uses(editor, path, name)) for first, *others in _equal(editor, index) for name in others
+            ]
+            gone = [name for name, first, found in doubles if _redirected(editor, path, found, first)]
             saved += sum(payload_bytes(index.initializers[name]) for name in gone)
             joined += len(gone)
             editor.delete_named(path, "initializer", gone)
@@ -102,16 +106,13 @@ def _digest(editor: Editor, tensor: onnx.TensorProto) -> bytes:
     return digest.digest()
 
 
-def _replaced(editor: Editor, path: str, name: str, others: list[str]) -> list[str]:
-    """Let uses of ``others`` take ``name``; return those for which that was possible."""
-    done = []
-    for other in others:
-        try:
-            redirect(editor, path, uses(editor, path, other), name)
-        except EditError:  # a nested graph calls something else by that name
-            continue
-        done.append(other)
-    return done
+def _redirected(editor: Editor, path: str, found: list[Use], name: str) -> bool:
+    """Let uses take ``name``; say whether that was possible."""
+    try:
+        redirect(editor, path, found, name)
+    except EditError:  # a nested graph calls something else by that name
+        return False
+    return True
 
 
 def _parameters(index: GraphIndex) -> set[str]:
