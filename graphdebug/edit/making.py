@@ -11,7 +11,7 @@ from onnx import defs
 from graphdebug.edit.attributes import Attribute, to_proto
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.splice import at
+from graphdebug.edit.opsets import import_missing, plain, versions
 
 
 def make_node(
@@ -76,17 +76,13 @@ def add_constant(editor: Editor, path: str, constant: NewConstant, dtype: str, w
 def import_domain(editor: Editor, path: str, domain: str) -> None:
     """See to it that the model (and the function that ``path`` lies in) imports an operator set of ``domain``.
 
-    The version is the newest known, 1 for a domain that ONNX does not know.
+    The version is that of the model if it imports one, else the newest known, 1 for a domain that ONNX does not know.
     """
-    ways: list[tuple[tuple[str, int], ...]] = [()]
-    if path.startswith("fn:"):
-        ways.append(editor.way(path)[:1])
-    for way in ways:
-        holder = at(editor.proto, way)
-        if all(_plain(each.domain) != _plain(domain) for each in holder.opset_import):
-            versions = (schema.since_version for schema in defs.get_all_schemas() if schema.domain == domain)
-            new = onnx.OperatorSetIdProto(domain=domain, version=max(versions, default=1))
-            editor.splice(way, "opset_import", len(holder.opset_import), 0, [new])
+    imported = versions(editor.proto)
+    if plain(domain) not in imported:
+        known = (schema.since_version for schema in defs.get_all_schemas() if schema.domain == domain)
+        imported = {plain(domain): max(known, default=1)}
+    import_missing(editor, path, imported, [onnx.NodeProto(domain=domain)])
 
 
 def name_for(editor: Editor, path: str, wish: str, fallback: str) -> str:
@@ -94,7 +90,3 @@ def name_for(editor: Editor, path: str, wish: str, fallback: str) -> str:
     if wish:
         return editor.names.new(wish)
     return editor.names.new(fallback) if any(node.name for node in editor.message(path).node) else ""
-
-
-def _plain(domain: str) -> str:
-    return "" if domain == "ai.onnx" else domain

@@ -41,6 +41,8 @@ class AddOutput(Operation, frozen=True):
             raise EditError(f"{shown(ref.name)} is an output already.")
         if not index.defines(ref.name):
             raise EditError(f"Nothing makes {shown(ref.name)}: it cannot be an output.")
+        if isinstance(graph, onnx.FunctionProto) and ref.name in graph.input:
+            raise EditError(f"{shown(ref.name)} is an input of the function: what calls it has the value already.")
         entry: str | onnx.ValueInfoProto = ref.name
         if isinstance(graph, onnx.GraphProto):
             entry = declaration(editor, ref.graph, ref.name)

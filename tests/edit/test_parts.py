@@ -9,6 +9,7 @@ import pytest
 from graphdebug.edit.attributes import Attribute
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.inlining import InlineFunction
+from graphdebug.edit.nodes import InsertNode
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.targets import NodeTarget, ValueTarget
@@ -202,3 +203,18 @@ def test_any_stretch_of_nodes_can_be_a_function_and_written_out(sample: str, ope
 def test_what_makes_no_sense_is_refused(sample: str, operation: Operation, sentence: str, opened: Opened) -> None:
     with pytest.raises(EditError, match=sentence):
         edited(opened(f"{sample}.onnx"), operation)
+
+
+def test_a_function_works_with_the_operator_set_of_the_model(parsed: Opened, tmp_path: Path) -> None:
+    model = parsed(
+        HEAD
+        + """ g (float[2] x) => (float[2] y) { y = local.Outer (x) }
+        <opset_import: ["": 20], domain: "local"> Inner (x) => (out) { out = Neg (x) }
+        <opset_import: ["local": 1], domain: "local"> Outer (x) => (out) {
+            z = local.Inner (x)  out = local.Inner (z)
+        }"""
+    )
+    insert = InsertNode(value=ValueTarget("z", graph="fn:local:Outer:"), op="Abs")
+    after = tried(model, insert).model
+    assert [(each.domain, each.version) for each in after.proto.functions[1].opset_import] == [("local", 1), ("", 20)]
+    assert np.array_equal(outputs(after, tmp_path, {"x": np.float32([1, -2])})["y"], [-1, -2])

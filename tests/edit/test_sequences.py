@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import onnx
 import pytest
 
@@ -14,18 +15,21 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.inlining import InlineFunction
 from graphdebug.edit.merging import MergeModel
-from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
+from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode, UseTarget
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.splice import Splice, Value
 from graphdebug.edit.targets import NodeTarget, ValueTarget, node_target, value_target
 from graphdebug.edit.undoing import done, undone
+from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.index import CALLED_FUNCTION, nested_graphs
 from graphdebug.model.refs import NodeRef, TensorRef
-from tests.edit.running import serialised, tried
+from graphdebug.runtime.feeds import FeedSpec, make_feeds, suggest
+from graphdebug.runtime.taps import model_inputs
+from tests.edit.running import outputs, sample_names, serialised, tried
 
 _SAMPLES = Path(__file__).parents[2] / "sample_models"
 _SHIPPED = Path(onnx.__file__).parent / "backend/test/data"
@@ -64,6 +68,64 @@ def test_steps_are_undone_one_by_one_and_touch_what_they_name(path: Path) -> Non
         assert serialised(back) == serialised(state)
 
 
+@pytest.mark.parametrize("name", sample_names())
+def test_what_should_not_change_the_numbers_does_not(name: str, tmp_path: Path) -> None:
+    rng = Random(name)
+    model = open_model(_SAMPLES / name)
+    feeds = make_feeds(model_inputs(model), FeedSpec(), suggest(model))
+    if "scales" in feeds:
+        feeds["scales"] = np.float32([1, 1, 2, 2])
+    expected = outputs(model, tmp_path, feeds)
+    for _ in range(STEPS):
+        operation = harmless(rng, Editor(model))
+        try:
+            model = tried(model, operation).model
+        except EditError:
+            continue
+        if isinstance(operation, RenameValue) and operation.name in model.graphs[""].inputs:
+            feeds = dict(zip(model.graphs[""].inputs, feeds.values(), strict=True))
+    found = list(outputs(model, tmp_path, feeds).values())
+    for one, other in zip(found, expected.values(), strict=False):  # taps come after the outputs
+        assert np.allclose(one, other, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+def harmless(rng: Random, editor: Editor) -> Operation:
+    """Return an operation that leaves the numbers of the model's outputs as they are."""
+    path = rng.choice([path for path in editor.graphs if editor.graph(path).nodes])
+    index = editor.graph(path)
+    at = rng.randrange(len(index.nodes))
+    node = node_target(editor, NodeRef(path, at))
+    made = value_target(editor, TensorRef(path, rng.choice([*index.producer, *index.inputs])))
+    part = [node_target(editor, NodeRef(path, each)) for each in range(at, min(len(index.nodes), at + 4))]
+    name = f"new{rng.randrange(1000)}"
+    output = next((slot for slot, each in enumerate(index.nodes[at].output) if each), 0)
+    users = [use for use in uses(editor, path, index.nodes[at].output[output]) if use.node != OUTPUT]
+    chosen = rng.sample(users, rng.randrange(len(users) + 1))
+    taken = tuple(UseTarget(node_target(editor, NodeRef(use.graph, use.node)), use.slot) for use in chosen)
+    choices: list[Callable[[], Operation]] = [
+        lambda: InsertNode(value=made, op="Identity"),
+        lambda: DuplicateNode(node=node, uses={output: taken}),
+        lambda: RenameNode(node=node, name=name),
+        lambda: RenameValue(value=made, name=name),
+        lambda: AddOutput(value=made),
+        lambda: ExtractFunction(nodes=tuple(part), name=name),
+        lambda: InlineFunction(node=a_call(rng, editor) or node),
+        NameNodes,
+    ]
+    return rng.choice(choices)()
+
+
+def a_call(rng: Random, editor: Editor) -> NodeTarget | None:
+    """Return a node that calls a function, if there is one."""
+    calls = [
+        NodeRef(path, at)
+        for path in editor.graphs
+        for at, children in editor.graph(path).children.items()
+        if any(attribute == CALLED_FUNCTION for attribute, _ in children)
+    ]
+    return node_target(editor, rng.choice(calls)) if calls else None
+
+
 def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
     """Return an operation on nodes and values of the model that are there, which may make sense or not."""
     path = rng.choice([path for path in editor.graphs if editor.graph(path).nodes] or [""])
@@ -81,15 +143,6 @@ def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
         first = rng.randrange(max(1, len(index.nodes)))
         last = min(len(index.nodes), first + rng.randrange(1, 6))
         return tuple(node_target(editor, NodeRef(path, at)) for at in range(first, last))
-
-    def call() -> NodeTarget:
-        calls = [
-            NodeRef(each, at)
-            for each in editor.graphs
-            for at, children in editor.graph(each).children.items()
-            if any(attribute == CALLED_FUNCTION for attribute, _ in children)
-        ]
-        return node_target(editor, rng.choice(calls)) if calls else node()
 
     slot, other = rng.randrange(3), rng.randrange(3)
     name = f"new{rng.randrange(1000)}"
@@ -118,7 +171,7 @@ def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
         lambda: MakeInput(value=value(), dtype=dtype, keep=rng.random() < 0.5),
         lambda: RemoveInput(value=value()),
         lambda: ReplaceNodes(nodes=some(), op="Plugin", domain="my.ops", drop_initializers=rng.random() < 0.5),
-        lambda: InlineFunction(node=call()),
+        lambda: InlineFunction(node=a_call(rng, editor) or node()),
     ]
     size = sum(len(each.nodes) for each in editor.graphs.values())
     return rng.choice([*others, *growing] if size < LARGEST else others)()
