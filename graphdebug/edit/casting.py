@@ -10,7 +10,7 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.fitting import value_type
 from graphdebug.edit.initializers import element_type
-from graphdebug.edit.making import make_node, name_for
+from graphdebug.edit.making import import_domain, make_node, name_for
 from graphdebug.edit.nodes import UseTarget, between, chosen_uses
 from graphdebug.edit.operation import Operation, value_text
 from graphdebug.edit.order import keep_order, place_for
@@ -65,6 +65,7 @@ class InsertCast(Operation, frozen=True):
             nodes.append(_cast(editor, path, cast, restored, element_type(known.dtype)))
         editor.insert_nodes(path, place_for(editor, path, [source]), nodes)
         keep_order(editor, path)
+        import_domain(editor, path, "")
         if rest:
             forget_types(editor, path, [cast], shapes=False)
             _fix_outputs(editor, path, cast, number, fix=self.fix_output)

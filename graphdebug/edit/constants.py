@@ -12,7 +12,7 @@ from graphdebug.edit.declaring import declared
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.initializers import find_initializer, given_values, shaped
-from graphdebug.edit.making import name_for
+from graphdebug.edit.making import import_domain, name_for
 from graphdebug.edit.operation import Operation, node_text, value_text
 from graphdebug.edit.targets import Node, Value, find_node, find_value
 from graphdebug.edit.uses import renamed
@@ -45,7 +45,7 @@ class ConstantToInitializer(Operation, frozen=True):
         node, name = index.nodes[ref.index], shown(index.names[ref.index])
         if isinstance(index.proto, onnx.FunctionProto):
             raise EditError(f"{name} is in a function, and functions have no initializers.")
-        if node.op_type != "Constant" or len(node.attribute) != 1 or len(node.output) != 1:
+        if node.op_type != "Constant" or len(node.attribute) != 1 or not any(node.output):
             raise EditError(f"{name} is no Constant with one value.")
         made = _stored(node.attribute[0], node.output[0])
         if made is None:
@@ -54,10 +54,7 @@ class ConstantToInitializer(Operation, frozen=True):
         if node.doc_string and not values.doc_string:
             values.doc_string = node.doc_string
         editor.delete_nodes(ref.graph, [ref.index])
-        field = "sparse_initializer" if isinstance(made, onnx.SparseTensorProto) else "initializer"
-        editor.splice(editor.way(ref.graph), field, len(getattr(editor.message(ref.graph), field)), added=[made])
-        if ref.graph == MAIN_GRAPH and editor.proto.ir_version < _INPUTS_TOO and isinstance(made, onnx.TensorProto):
-            _add_input(editor, made)
+        add_initializer(editor, ref.graph, made)
 
 
 class InitializerToConstant(Operation, frozen=True):
@@ -78,8 +75,9 @@ class InitializerToConstant(Operation, frozen=True):
         """
         ref = find_value(editor, self.initializer)
         index = editor.graph(ref.graph)
-        if ref.name in index.defaults:
+        if ref.name in index.defaults and _stands_alone(editor, ref.graph):
             raise EditError(f"{shown(ref.name)} is the default of an input: remove the input first.")
+        editor.delete_named(ref.graph, "input", {ref.name}.intersection(index.defaults))
         node = onnx.NodeProto(op_type="Constant", output=[ref.name])
         if ref.name in index.sparse:
             node.attribute.add(name="sparse_value", type=onnx.AttributeProto.SPARSE_TENSOR).sparse_tensor.CopyFrom(
@@ -93,6 +91,7 @@ class InitializerToConstant(Operation, frozen=True):
         if name := name_for(editor, ref.graph, "", f"Constant_{ref.name}"):
             node.name = name
         editor.insert_nodes(ref.graph, 0, [node])
+        import_domain(editor, ref.graph, "")
 
 
 class InitializerToInput(Operation, frozen=True):
@@ -147,7 +146,7 @@ class InputToInitializer(Operation, frozen=True):
         if ref.name not in (*index.inputs, *index.defaults):
             raise EditError(f"{name} is no input.")
         if ref.name in index.initializers and self.values is None and not self.file:
-            self._drop_input(editor, ref.name)
+            editor.delete_named(MAIN_GRAPH, "input", {ref.name} if _stands_alone(editor, MAIN_GRAPH) else ())
             return
         entry = next(each for each in editor.proto.graph.input if each.name == ref.name)
         known = value_type(entry.type)
@@ -162,12 +161,21 @@ class InputToInitializer(Operation, frozen=True):
             raise EditError(f"{name} is {wanted}, which {list(array.shape)} is not.")
         made = with_values(editor, onnx.TensorProto(name=ref.name), number, array.shape, chunks(array))
         editor.delete_named(MAIN_GRAPH, "initializer", [ref.name])
-        editor.splice(editor.way(), "initializer", len(editor.proto.graph.initializer), added=[made])
-        self._drop_input(editor, ref.name)
+        editor.delete_named(MAIN_GRAPH, "input", [ref.name])
+        add_initializer(editor, MAIN_GRAPH, made)
 
-    def _drop_input(self, editor: Editor, name: str) -> None:
-        if editor.proto.ir_version >= _INPUTS_TOO:
-            editor.delete_named(MAIN_GRAPH, "input", [name])
+
+def add_initializer(editor: Editor, path: str, tensor: onnx.TensorProto | onnx.SparseTensorProto) -> None:
+    """Add an initializer to a graph (not to a function, which has none)."""
+    field = "sparse_initializer" if isinstance(tensor, onnx.SparseTensorProto) else "initializer"
+    editor.splice(editor.way(path), field, len(getattr(editor.message(path), field)), added=[tensor])
+    if isinstance(tensor, onnx.TensorProto) and not _stands_alone(editor, path):
+        _add_input(editor, tensor)
+
+
+def _stands_alone(editor: Editor, path: str) -> bool:
+    """Say whether an initializer of a graph need not be an input of it, too."""
+    return path != MAIN_GRAPH or editor.proto.ir_version >= _INPUTS_TOO
 
 
 def _stored(attribute: onnx.AttributeProto, name: str) -> onnx.TensorProto | onnx.SparseTensorProto | None:
@@ -184,7 +192,10 @@ def _stored(attribute: onnx.AttributeProto, name: str) -> onnx.TensorProto | onn
     types = {"value_int": "int64", "value_ints": "int64", "value_float": "float32", "value_floats": "float32"}
     if kind not in types:
         return None
-    return numpy_helper.from_array(np.array(helper.get_attribute_value(attribute), types[kind]), name)
+    try:
+        return numpy_helper.from_array(np.array(helper.get_attribute_value(attribute), types[kind]), name)
+    except (TypeError, ValueError):  # an attribute of another type than its name says
+        return None
 
 
 def _add_input(editor: Editor, tensor: onnx.TensorProto) -> None:

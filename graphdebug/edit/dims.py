@@ -190,7 +190,8 @@ def _first(index: GraphIndex, name: str) -> tuple[Dim, ...]:
 
 def _with_first(entry: onnx.ValueInfoProto, batch: int | str) -> onnx.ValueInfoProto | None:
     new: onnx.ValueInfoProto = renamed(entry, entry.name)
-    _set(new.type.tensor_type.shape.dim[0], batch)
+    if new.type.tensor_type.shape.dim:
+        _set(new.type.tensor_type.shape.dim[0], batch)
     return new if new.SerializeToString() != entry.SerializeToString() else None
 
 
@@ -201,7 +202,7 @@ def _reshapes(editor: Editor, batch: int) -> list[str]:
         index = editor.graph(path)
         for position, node in enumerate(index.nodes):
             shape = _constant(index, node.input[1]) if node.op_type == "Reshape" and len(node.input) > 1 else None
-            if shape is None or len(shape.dims) != 1 or not 0 < shape.dims[0] < 100:
+            if shape is None or shape.data_type != onnx.TensorProto.INT64 or len(shape.dims) != 1 or not shape.dims[0]:
                 continue
             try:
                 if int(read_tensor(editor.source, shape)[0]) == batch:

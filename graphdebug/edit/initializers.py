@@ -182,7 +182,7 @@ def _redeclare(editor: Editor, ref: TensorRef, tensor: onnx.TensorProto) -> None
     """Let what the graph declares of an initializer (as an input, in ``value_info``) agree with it again."""
     for field in ("input", "value_info", "output"):
         for position, entry in enumerate(getattr(editor.message(ref.graph), field)):
-            if entry.name == ref.name and entry.HasField("type"):
+            if entry.name == ref.name and entry.type.HasField("tensor_type"):
                 new = renamed(entry, ref.name)
                 new.type.tensor_type.elem_type = tensor.data_type
                 if new.type.tensor_type.HasField("shape"):

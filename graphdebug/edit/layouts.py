@@ -9,9 +9,10 @@ import onnx
 from onnx import numpy_helper
 
 from graphdebug.edit.attributes import Attribute
+from graphdebug.edit.constants import add_initializer
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.making import make_node, name_for
+from graphdebug.edit.making import import_domain, make_node, name_for
 from graphdebug.edit.nodes import between
 from graphdebug.edit.operation import Operation, value_text
 from graphdebug.edit.targets import Value, find_value
@@ -82,7 +83,7 @@ class ReverseChannels(Operation, frozen=True):
             raise EditError(f"The number of channels of {name} along axis {self.axis} is {what}: choose another axis.")
         order = editor.names.new(f"{entry.name}_channels")
         indices = numpy_helper.from_array(np.arange(channels - 1, -1, -1, dtype=np.int64), order)
-        editor.splice(editor.way(), "initializer", len(editor.proto.graph.initializer), added=[indices])
+        add_initializer(editor, MAIN_GRAPH, indices)
         _insert(editor, entry.name, "Gather", [Attribute("axis", "int", axis)], order)
 
 
@@ -110,3 +111,4 @@ def _insert(editor: Editor, value: str, op: str, attributes: list[Attribute], *m
     source, made = between(editor, MAIN_GRAPH, value, uses(editor, MAIN_GRAPH, value), f"{value}_{op}")
     name = name_for(editor, MAIN_GRAPH, "", f"{op}_{made}")
     editor.insert_nodes(MAIN_GRAPH, 0, [make_node(op, "", [source, *more], [made], name, attributes)])
+    import_domain(editor, MAIN_GRAPH, "")

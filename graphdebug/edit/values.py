@@ -114,7 +114,7 @@ def from_file(path: Path, data_type: int, whose: str) -> Array:
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError) as error:
+    except (ValueError, OSError, EOFError, SyntaxError, TypeError, ArithmeticError, RecursionError) as error:
         raise EditError(f"{shown(path.name)} is no .npy file: {error}.") from None
     if not isinstance(array, np.ndarray):
         array.close()

@@ -19,6 +19,7 @@ from graphdebug.edit.constants import (
 )
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.initializers import CastInitializer, SetValues
+from graphdebug.edit.layouts import ReverseChannels
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.targets import NodeTarget, ValueTarget
@@ -172,6 +173,23 @@ def test_whatever_gives_a_constant_gives_the_same_numbers(sample: str, opened: O
             assert all(np.allclose(found[key], expected[key], rtol=1e-5, atol=1e-5, equal_nan=True) for key in expected)
 
 
+def test_values_in_a_branch(parsed: Opened, tmp_path: Path) -> None:
+    model = parsed(
+        """<ir_version: 9, opset_import: ["": 20]> inner (bool c, float[2] x) => (float[2] y) {
+            y = If (c) < then_branch = t () => (float[2] a) <float[2] k = {3, 4}> { a = Add (x, k) },
+                         else_branch = e () => (float[2] b) { b = Neg (x) } >
+        }"""
+    )
+    feeds = {"c": np.array(True), "x": np.float32([1, 2])}
+    inner = ValueTarget("k", graph="0.then_branch")
+    after = tried(model, SetValues(initializer=inner, values=[5, 6])).model
+    assert outputs(after, tmp_path, feeds)["y"].tolist() == [6, 8]
+    as_node = tried(after, InitializerToConstant(initializer=inner)).model
+    assert outputs(as_node, tmp_path, feeds)["y"].tolist() == [6, 8]
+    scalar = tried(model, SetValues(initializer=inner, values=7, reshape=True)).model
+    assert outputs(scalar, tmp_path, feeds)["y"].tolist() == [8, 9]
+
+
 def test_an_input_is_fixed(parsed: Opened, tmp_path: Path) -> None:
     after = tried(parsed(SUM), InputToInitializer(input="x", values=[[1, 2], [3, 4]])).model
     assert outputs(after, tmp_path, {})["y"].tolist() == [[2, 4], [4, 6]]
@@ -213,6 +231,9 @@ def test_before_ir_version_4_an_initializer_is_an_input_too(parsed: Opened, tmp_
     after = tried(model, ConstantToInitializer(node="Constant_0")).model
     onnx.checker.check_model(after.proto)
     assert outputs(after, tmp_path, {"x": np.float32([1, 1])})["y"].tolist() == [2, 3]
+    for operation in (InitializerToConstant(initializer="k"), InputToInitializer(input="k", values=[3, 4])):
+        onnx.checker.check_model(tried(after, operation).model.proto)
+    onnx.checker.check_model(tried(model, ReverseChannels(input="x", axis=0)).model.proto)
 
 
 def test_equal_initializers_are_joined_and_unused_ones_dropped(parsed: Opened, tmp_path: Path) -> None:

@@ -155,6 +155,15 @@ def _odd_fields(proto: onnx.ModelProto) -> None:
     proto.graph.initializer[1].segment.begin = 0
 
 
+def _external(proto: onnx.ModelProto) -> None:
+    """Values in another file, with keys that nobody knows, in an odd order."""
+    tensor = proto.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in {"checksum": "0", "length": "24", "new": "x", "location": "values.bin", "offset": "8"}.items():
+        tensor.external_data.add(key=key, value=value)
+
+
 def _unused(proto: onnx.ModelProto) -> None:
     """Initializers of narrow types that nothing uses, out of order."""
     proto.graph.initializer.insert(0, helper.make_tensor("narrow", onnx.TensorProto.INT4, [3], [1, -2, 3]))
@@ -173,6 +182,7 @@ FEATURES = (
     _training,
     _unknown,
     _odd_fields,
+    _external,
     _unused,
 )
 
@@ -245,11 +255,12 @@ def check(path: Path, folder: Path, values: int) -> int:
 @pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.__name__.strip("_"))
 def test_every_field_that_others_lose_is_kept(feature: Callable[[onnx.ModelProto], None], tmp_path: Path) -> None:
     proto = plain_model()
-    without = proto.SerializeToString(deterministic=True)
+    plain = proto.SerializeToString(deterministic=True)
     feature(proto)
     path = tmp_path / "in.onnx"
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    assert path.read_bytes() != without
+    assert path.read_bytes() != plain
+    (tmp_path / "values.bin").write_bytes(bytes(range(32)))
     (tmp_path / "out").mkdir()
     assert check(path, tmp_path / "out", 2) == 2
 
