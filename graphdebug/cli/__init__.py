@@ -14,6 +14,7 @@ import click
 from graphdebug import __version__
 from graphdebug.cli.compare import compare
 from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain, reader_may_leave
+from graphdebug.cli.diff import diff
 from graphdebug.cli.edit import edit
 from graphdebug.cli.graph import graph
 from graphdebug.cli.inspect import inspect
@@ -30,7 +31,7 @@ def program(context: click.Context, traceback: bool) -> None:
     context.obj = traceback
 
 
-for command in (inspect, graph, tensors, edit, compare, serve):
+for command in (inspect, graph, tensors, edit, diff, compare, serve):
     program.add_command(command)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from graphdebug.edit.operations import ANY, OPERATIONS
 from graphdebug.edit.recipe import Source
+from graphdebug.model.json_schema import json_schema
 
 BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 
@@ -25,12 +26,9 @@ def schema() -> dict[str, Any]:
         [("version", Literal[1]), ("operations", tuple[ANY, ...]), ("source", Source | None, None)],
         forbid_unknown_fields=True,
     )
-    found: dict[str, Any] = msgspec.json.schema(recipe)
+    found = json_schema(recipe)
     found["$defs"]["Recipe"].pop("description", None)
-    for record in found["$defs"].values():
-        if "description" in record:  # a docstring, which Python strips of its indentation from 3.13 on
-            record["description"] = cleandoc(record["description"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return found
 
 
 def listing() -> str:

@@ -1,11 +1,11 @@
 """A comparison as JSON: `CompareResult` as it is, versioned, with a JSON Schema (docs/report-schema.json)."""
 
-from inspect import cleandoc
 from typing import Any
 
 import msgspec
 
 from graphdebug.compare.records import CompareResult
+from graphdebug.model.json_schema import json_schema
 
 
 def to_json(result: CompareResult) -> str:
@@ -24,8 +24,4 @@ def from_json(text: str | bytes) -> CompareResult:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of `to_json`."""
-    found: dict[str, Any] = msgspec.json.schema(CompareResult)
-    for record in found["$defs"].values():
-        if "description" in record:  # a docstring, which Python strips of its indentation from 3.13 on
-            record["description"] = cleandoc(record["description"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return json_schema(CompareResult)

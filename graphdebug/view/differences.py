@@ -14,7 +14,8 @@ from graphdebug.view.matching import Pairing, pairing
 from graphdebug.view.outline import Outline, Unit
 
 _MOST_SAID, _LONGEST_SAID = 12, 200
-_COMMUTATIVE = frozenset(("Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"))
+COMMUTATIVE = frozenset(("Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"))
+"""Operators whose inputs may come in any order."""
 
 
 class Kind(StrEnum):
@@ -142,7 +143,7 @@ class _Differ:
             ours, theirs = self._group_of[0][p[0]], self._group_of[1][q[0]]
             if ours != theirs and self._two_sided[ours] and self._two_sided[theirs]:
                 moved.append((slot, ours, theirs, left.units[p[0]].title, right.units[q[0]].title))
-        if one.op in _COMMUTATIVE and sorted(each[1] for each in moved) == sorted(each[2] for each in moved):
+        if one.op in COMMUTATIVE and sorted(each[1] for each in moved) == sorted(each[2] for each in moved):
             return
         for slot, _, _, before, after in moved:
             yield f"input {slot}: from {shortened(before)} → from {shortened(after)}"
@@ -160,6 +161,10 @@ class _Differ:
 
 
 def _constants(one: Unit, other: Unit) -> Iterator[str]:
+    if one.op in COMMUTATIVE and len(one.inputs) == len(other.inputs):
+        sides = [sorted(_slot(unit, slot) for slot in range(len(unit.inputs))) for unit in (one, other)]
+        if sides[0] == sides[1]:
+            return
     for slot in range(max(len(one.constants), len(other.constants))):
         before, after = _slot(one, slot), _slot(other, slot)
         if before != after and not (before == after == "computed"):
