@@ -132,7 +132,9 @@ class ExtractFunction(Operation, frozen=True):
             for each in _outer_attributes(function.node)
         )
         _put(editor, path, part, call)
-        editor.splice((), "functions", len(editor.proto.functions), 0, [function])
+        caller = holder(path, editor)
+        place = caller[0][1] if caller else len(editor.proto.functions)  # some engines want it before what calls it
+        editor.splice((), "functions", place, 0, [function])
         import_domain(editor, path, self.domain)
         if editor.proto.ir_version < _FUNCTIONS_SINCE:
             editor.set_field((), "ir_version", _FUNCTIONS_SINCE)

@@ -102,7 +102,10 @@ def test_a_part_of_a_function_passes_its_attributes_on(opened: Opened, tmp_path:
     nodes = tuple(NodeTarget(op=op, graph=BODY) for op in ("Constant", "Sigmoid"))
     nodes = (*nodes, NodeTarget("Mul_1", graph=BODY))
     after = tried(model, ExtractFunction(nodes=nodes, name="Gate")).model
-    assert list(after.proto.functions[1].attribute) == ["beta"]
+    assert [(each.name, list(each.attribute)) for each in after.proto.functions] == [
+        ("Gate", ["beta"]),
+        ("SoftGate", ["beta"]),
+    ]
     assert np.array_equal(outputs(after, tmp_path)["y"], expected)
     call = NodeTarget(op="Gate", domain="local", graph=BODY)
     back = tried(after, InlineFunction(node=call)).model
