@@ -13,7 +13,8 @@ from graphdebug.edit.operation import Operation
 from graphdebug.edit.sweeping import forget
 from graphdebug.edit.uses import Use, redirect, uses
 from graphdebug.edit.values import chunks
-from graphdebug.model.index import GraphIndex
+from graphdebug.model.index import GraphIndex, free_names
+from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.tensors import payload_bytes
 from graphdebug.model.units import size_text
 
@@ -23,7 +24,7 @@ _Like = tuple[int, tuple[int, ...]]
 class ShareDuplicates(Operation, frozen=True):
     """Join initializers of one graph that are equal to the byte, in type, shape and values: the first one stays.
 
-    Those that are inputs or outputs of their graph are left alone.
+    Those that are inputs or outputs of their graph or named in annotations are left alone.
     """
 
     @property
@@ -63,12 +64,12 @@ class DropUnused(Operation, frozen=True):
         return "Drop what is unused"
 
     def apply(self, editor: Editor) -> None:
-        """Remove them. What is an input's default or holds a quantization parameter is used."""
+        """Remove them. Inputs' defaults, quantization parameters and what training needs are used."""
         dropped = said = 0
         functions = tuple(f"{each.domain}::{each.name}/" for each in editor.proto.functions)
         for path in list(editor.graphs):
             index = editor.graph(path)
-            used = {*index.consumers, *index.captured, *index.outputs, *index.defaults, *_parameters(index)}
+            used = {*index.consumers, *index.captured, *index.outputs, *index.defaults, *_named(editor, index)}
             unused = [name for name in (*index.initializers, *index.sparse) if name not in used]
             # A model may state the types within functions as `domain::name/value` of the main graph.
             said_of = [entry.name for entry in index.proto.value_info if not entry.name.startswith(functions)]
@@ -83,7 +84,7 @@ class DropUnused(Operation, frozen=True):
 
 def _equal(editor: Editor, index: GraphIndex) -> list[list[str]]:
     """Return the names of initializers that are equal, in groups of two and more."""
-    fixed = {*index.defaults, *index.outputs}
+    fixed = {*index.defaults, *index.outputs, *_named(editor, index)}
     alike: dict[_Like, list[onnx.TensorProto]] = {}
     for name, tensor in index.initializers.items():
         if name not in fixed:
@@ -115,10 +116,16 @@ def _redirected(editor: Editor, path: str, found: list[Use], name: str) -> bool:
     return True
 
 
-def _parameters(index: GraphIndex) -> set[str]:
-    """Return the values that quantization annotations refer to."""
+def _named(editor: Editor, index: GraphIndex) -> set[str]:
+    """Return the values that are named elsewhere than in the graph: by quantization annotations and for training."""
     said = getattr(index.proto, "quantization_annotation", ())
-    return {entry.value for each in said for entry in each.quant_parameter_tensor_names}
+    names = {entry.value for each in said for entry in each.quant_parameter_tensor_names}
+    if index.path == MAIN_GRAPH:
+        for info in editor.proto.training_info:
+            names.update(*map(free_names, (info.initialization, info.algorithm)))
+            for binding in (*info.initialization_binding, *info.update_binding):
+                names.update((binding.key, binding.value))
+    return names
 
 
 def _counted(count: int, noun: str) -> str:

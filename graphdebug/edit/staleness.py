@@ -8,13 +8,14 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.opsets import holder, schema, versions
 from graphdebug.edit.splice import at
 from graphdebug.model.index import CALLED_FUNCTION
+from graphdebug.model.refs import MAIN_GRAPH, parent_path
 
 Behind = dict[str, set[str]]
 """Graph path → values."""
 
 
 def behind(editor: Editor, path: str, values: Iterable[str], *, shapes: bool, sure: bool = False) -> Behind:
-    """Return the values whose type may change with that of ``values``, themselves included, in nested graphs, too.
+    """Return the values whose type may change with that of ``values``, themselves included, in every graph.
 
     ``shapes``: shapes change, so everything downstream may; else only element types do, and they pass through a node
     as its schema says. ``sure``: not through nodes of which nothing is known.
@@ -72,3 +73,19 @@ def _spread(editor: Editor, path: str, values: set[str], shapes: bool, sure: boo
         fresh = set(filter(None, made)) - known
         known |= fresh
         waiting.extend(fresh)
+    if not sure and known.intersection(index.outputs):
+        for above, node in _holders(editor, path):
+            _spread(editor, above, set(filter(None, editor.graph(above).nodes[node].output)), shapes, sure, found)
+
+
+def _holders(editor: Editor, path: str) -> list[tuple[str, int]]:
+    """Return the nodes that hold a nested graph or call a function: graph path and position."""
+    above = parent_path(path)
+    if above is not None:
+        return [(above, int(path.rpartition("/")[2].partition(".")[0]))]
+    if path == MAIN_GRAPH:
+        return []
+    call = (CALLED_FUNCTION, path)
+    return [
+        (each, node) for each in editor.graphs for node, held in editor.graph(each).children.items() if call in held
+    ]

@@ -77,6 +77,28 @@ def test_a_cast_in_a_branch_and_in_a_function(opened: Opened, tmp_path: Path) ->
         )
 
 
+def test_what_is_said_around_a_body_goes_with_what_it_gives(parsed: Opened) -> None:
+    model = parsed(
+        """<ir_version: 9, opset_import: ["": 20, "f": 1]> nested (bool c, float[N] x) => (float[N] y)
+        <float[N] a, float[N] b, float[N] other> {
+            a = If (c) < then_branch = t () => (float[N] p) { p = Neg (x) }, else_branch = e () => (float[N] q)
+                { q = Abs (x) } >
+            b = f.G (a)
+            other = Exp (x)
+            y = Add (b, other)
+        }
+        <domain: "f", opset_import: ["": 20]> G (g) => (h) { h = Neg (g) }"""
+    )
+
+    def known(value: ValueTarget) -> list[str]:
+        after = tried(model, InsertCast(value=value, to="double")).model
+        return [entry.name for entry in after.proto.graph.value_info]
+
+    assert known(ValueTarget("p", graph="0.then_branch")) == ["other"]
+    assert known(ValueTarget("h", graph="fn:f:G:")) == ["a", "other"]
+    assert known(ValueTarget("b")) == ["a", "b", "other"]
+
+
 @pytest.mark.parametrize(
     ("operation", "sentence"),
     [

@@ -264,6 +264,20 @@ def test_equal_initializers_are_joined_and_unused_ones_dropped(parsed: Opened, t
     assert all(np.array_equal(found[name], expected[name]) for name in expected)
 
 
+def test_what_annotations_and_training_name_stays(parsed: Opened) -> None:
+    model = parsed(
+        """<ir_version: 9, opset_import: ["": 20]> named (float[1] x) => (float[1] y)
+        <float[1] scale = {1}, float[1] rate = {1}, float[1] step = {1}> { y = Neg (x) }"""
+    )
+    annotation = model.proto.graph.quantization_annotation.add(tensor_name="x")
+    annotation.quant_parameter_tensor_names.add(key="SCALE_TENSOR", value="scale")
+    info = model.proto.training_info.add()
+    info.algorithm.node.append(helper.make_node("Neg", ["rate"], ["down"]))
+    info.update_binding.add(key="step", value="down")
+    assert tried(model, DropUnused()).notes == ("Nothing is unused.",)
+    assert tried(model, ShareDuplicates()).notes == ("No two are equal.",)
+
+
 def test_an_initializer_that_a_branch_would_take_for_its_own_is_not_joined(parsed: Opened) -> None:
     model = parsed(
         """<ir_version: 9, opset_import: ["": 20]> hidden (bool c, float[2] x) => (float[2] y)
