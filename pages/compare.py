@@ -37,7 +37,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
         tabs = st.tabs(names, default="Verdict" if job else "Set up", key=f"compare:tab:{job.id if job else ''}")
     # The tolerances come first: everything else follows from them.
     with tabs[2]:
-        result = _judged(job)
+        result = _judged(entry, job)
     focus = focus_of(result, state.choice()) if result else None
     with left:
         graph_column(entry, "compare", error_overlay(entry, job, result) if job and result else None)
@@ -71,21 +71,20 @@ def _rows(job: JobEntry, result: CompareResult, focus: str | None) -> None:
         not_compared_view(result)
 
 
-def _judged(job: JobEntry | None) -> CompareResult | None:
+def _judged(entry: ModelEntry, job: JobEntry | None) -> CompareResult | None:
     """Return the comparison's result under the tolerances of the form."""
     if job is None or job.state is not JobState.DONE:
         st.caption("Tolerances can be changed here once there is a result.")
         return None
-    root = state.workspace().root
     try:
-        as_run = compare_result(root, job.id, None)
+        as_run = compare_result(entry, job.id, None)
     except WorkspaceError as error:
         st.error(plain(str(error)))
         return None
     asked = tolerance_form(as_run.rows, as_run.request.tolerances, f"compare:tolerances:{job.id}")
     if asked == as_run.request.tolerances:
         return as_run
-    return compare_result(root, job.id, tuple(sorted(asked.items())))
+    return compare_result(entry, job.id, tuple(sorted(asked.items())))
 
 
 job_page("compare", "Compare runs a model in two ways and finds the first tensor where they part.", page)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from graphdebug.ui import state
 from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_page import job_page
@@ -23,7 +22,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
     result = None
     if job is not None and job.state is JobState.DONE:
         try:
-            result = run_result(state.workspace().root, job.id)
+            result = run_result(entry, job.id)
         except WorkspaceError as error:
             st.error(plain(str(error)))
     left, right = graph_and_panel()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphdebug.api.models import model_of
-from graphdebug.model.document import Model
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.report.outcomes import (
     added_error_of,
@@ -35,35 +35,35 @@ class OfJob:
 
     title: str
     kind: str
-    read: Callable[[str, Model, str], NodeData]
+    read: Callable[[ModelEntry, str, GraphIndex], NodeData]
 
 
-def _errors(job_id: str, model: Model, graph: str) -> NodeData:
-    return error_of(compare_result(state.workspace().root, job_id, None).rows)
+def _errors(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return error_of(compare_result(entry, job_id, None).rows)
 
 
-def _added_errors(job_id: str, model: Model, graph: str) -> NodeData:
-    return added_error_of(compare_result(state.workspace().root, job_id, None).rows, model.graphs[graph])
+def _added_errors(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return added_error_of(compare_result(entry, job_id, None).rows, index)
 
 
-def _statuses(job_id: str, model: Model, graph: str) -> NodeData:
-    return status_of(compare_result(state.workspace().root, job_id, None).rows)
+def _statuses(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return status_of(compare_result(entry, job_id, None).rows)
 
 
-def _finiteness(job_id: str, model: Model, graph: str) -> NodeData:
-    return finiteness_of(run_result(state.workspace().root, job_id).rows)
+def _finiteness(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return finiteness_of(run_result(entry, job_id).rows)
 
 
-def _magnitudes(job_id: str, model: Model, graph: str) -> NodeData:
-    return magnitude_of(run_result(state.workspace().root, job_id).rows)
+def _magnitudes(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return magnitude_of(run_result(entry, job_id).rows)
 
 
-def _latencies(job_id: str, model: Model, graph: str) -> NodeData:
-    return latency_of(latency_result(state.workspace().root, job_id), graph, model.graphs[graph])
+def _latencies(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return latency_of(latency_result(entry, job_id), index.path, index)
 
 
-def _providers(job_id: str, model: Model, graph: str) -> NodeData:
-    return provider_of(latency_result(state.workspace().root, job_id), graph, model.graphs[graph])
+def _providers(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return provider_of(latency_result(entry, job_id), index.path, index)
 
 
 OF_JOBS: Mapping[str, OfJob] = {
@@ -141,5 +141,5 @@ def node_data(entry: ModelEntry, graph: str, name: str) -> NodeData | None:
         source = OF_JOBS[kind]
         if not which or (source.kind != MEASURED and graph != MAIN_GRAPH):
             return None  # runs and comparisons look at tensors of the main graph
-        return source.read(which, model, graph)
+        return source.read(entry, which, model.graphs[graph])
     return SOURCES[name][1](model, graph)

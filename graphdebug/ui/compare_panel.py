@@ -38,7 +38,7 @@ Version = tuple[str, tuple[tuple[str, Tolerance], ...]]
 
 def error_overlay(entry: ModelEntry, job: JobEntry, result: CompareResult) -> Overlay:
     """Return the graph's colours: each node by the worst of its tensors, groups by the worst of their nodes."""
-    return _overlay(_version(job, result), entry, result)
+    return _overlay((*_version(job, result), entry.id, entry.revision), entry, result)
 
 
 def _version(job: JobEntry, result: CompareResult) -> Version:
@@ -46,7 +46,7 @@ def _version(job: JobEntry, result: CompareResult) -> Version:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _overlay(version: Version, _entry: ModelEntry, _result: CompareResult) -> Overlay:
+def _overlay(version: tuple[object, ...], _entry: ModelEntry, _result: CompareResult) -> Overlay:
     worst = worst_by_node(_result.rows)
     shades = {
         node: Shade((at := step(row)).color, _short(row), float(BY_WEIGHT.index(at))) for node, row in worst.items()

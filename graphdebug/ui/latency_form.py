@@ -22,7 +22,7 @@ def latency_form(entry: ModelEntry, name: str, job: JobEntry | None) -> None:
         follow(job.id)
         failure(job)
         if job.state is JobState.DONE:
-            _said(job)
+            _said(entry, job)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     level = left.selectbox(
         "Optimisation",
@@ -57,9 +57,9 @@ def _start(entry: ModelEntry, name: str, level: str, provider: str) -> None:
     st.rerun()
 
 
-def _said(job: JobEntry) -> None:
+def _said(entry: ModelEntry, job: JobEntry) -> None:
     try:
-        result = latency_result(state.workspace().root, job.id)
+        result = latency_result(entry, job.id)
     except WorkspaceError as error:
         st.error(plain(str(error)))
         return

@@ -7,37 +7,89 @@ from typing import TypeVar
 import msgspec
 import streamlit as st
 
+from graphdebug.api.models import model_of
 from graphdebug.compare.judge import rethreshold
-from graphdebug.compare.records import CompareRequest, CompareResult, Tolerance
+from graphdebug.compare.records import CompareRequest, CompareResult, Row, Tolerance
 from graphdebug.jobs import service
-from graphdebug.runtime.latency import LatencyResult
-from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult
+from graphdebug.model.document import NotAModel
+from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.runtime.latency import LatencyRequest, LatencyResult
+from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult, TensorRow
 from graphdebug.ui import state
-from graphdebug.workspace.entries import JobEntry, JobState
+from graphdebug.workspace.disk import WorkspaceError
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 T = TypeVar("T")
+R = TypeVar("R", Row, TensorRow)
 _FEEDS = "graphdebug.feeds"
 _KEPT = 8
 
 
-@st.cache_resource(max_entries=_KEPT, show_spinner=False)
-def run_result(root: Path, job_id: str) -> RunResult:
-    """Return the result of a run in the workspace at ``root``. Raises WorkspaceError when there is none."""
-    return service.result(state.workspace(), job_id, RunResult)
+Asked = tuple[tuple[str, Tolerance], ...]
+"""Tolerances by dtype."""
+
+
+def run_result(entry: ModelEntry, job_id: str) -> RunResult:
+    """Return the result of a run, its rows at the nodes of ``entry`` as it is now: it may have been edited since.
+
+    Raises:
+        WorkspaceError: there is none.
+    """
+    return _run_result(state.workspace().root, job_id, (entry.id, entry.revision), entry)
+
+
+def compare_result(entry: ModelEntry, job_id: str, tolerances: Asked | None) -> CompareResult:
+    """Return the result of a comparison, judged again under ``tolerances`` (None: as it was run).
+
+    Its rows are at the nodes of ``entry`` as it is now: the reference may be another model.
+
+    Raises:
+        WorkspaceError: there is none.
+    """
+    return _compare_result(state.workspace().root, job_id, tolerances, (entry.id, entry.revision), entry)
+
+
+def latency_result(entry: ModelEntry, job_id: str) -> LatencyResult:
+    """Return the result of a measurement.
+
+    Raises:
+        WorkspaceError: there is none, or it is one of the model before it was edited: nodes are numbered anew.
+    """
+    job = state.workspace().job(job_id)
+    measured = _request(job, LatencyRequest) if job is not None else None
+    if measured is not None and measured.model != entry.location:
+        raise WorkspaceError("This was measured before the model was edited: measure it again.")
+    return _latency_result(state.workspace().root, job_id)
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
-def compare_result(root: Path, job_id: str, tolerances: tuple[tuple[str, Tolerance], ...] | None) -> CompareResult:
-    """Return the result of a comparison, judged again under ``tolerances`` (None: as it was run)."""
-    if tolerances is None:
-        return service.result(state.workspace(), job_id, CompareResult)
-    return rethreshold(compare_result(root, job_id, None), dict(tolerances))
+def _run_result(root: Path, job_id: str, state_of_model: tuple[str, int], _entry: ModelEntry) -> RunResult:
+    result = service.result(state.workspace(), job_id, RunResult)
+    return replace(result, rows=_placed(result.rows, _entry))
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
-def latency_result(root: Path, job_id: str) -> LatencyResult:
-    """Return the result of a measurement. Raises WorkspaceError when there is none."""
+def _compare_result(
+    root: Path, job_id: str, tolerances: Asked | None, state_of_model: tuple[str, int], _entry: ModelEntry
+) -> CompareResult:
+    if tolerances is not None:
+        return rethreshold(_compare_result(root, job_id, None, state_of_model, _entry), dict(tolerances))
+    result = service.result(state.workspace(), job_id, CompareResult)
+    return replace(result, rows=_placed(result.rows, _entry))
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _latency_result(root: Path, job_id: str) -> LatencyResult:
     return service.result(state.workspace(), job_id, LatencyResult)
+
+
+def _placed(rows: tuple[R, ...], entry: ModelEntry) -> tuple[R, ...]:
+    """Return rows with the node of ``entry``'s main graph that makes their tensor; None where none does."""
+    try:
+        producer = model_of(entry).graphs[MAIN_GRAPH].producer
+    except (NotAModel, OSError):  # its file is gone: there is no graph to show
+        return rows
+    return tuple(row if row.node == (node := producer.get(row.name)) else replace(row, node=node) for row in rows)
 
 
 def finished(kind: str, model_id: str | None = None, limit: int | None = None) -> list[JobEntry]:
