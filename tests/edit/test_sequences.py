@@ -29,6 +29,7 @@ from graphdebug.model.index import CALLED_FUNCTION, nested_graphs
 from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.runtime.feeds import FeedSpec, make_feeds, suggest
 from graphdebug.runtime.taps import model_inputs
+from tests.edit.random_values import about_values
 from tests.edit.running import outputs, sample_names, serialised, tried
 
 _SAMPLES = Path(__file__).parents[2] / "sample_models"
@@ -173,6 +174,8 @@ def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
         lambda: ReplaceNodes(nodes=some(), op="Plugin", domain="my.ops", drop_initializers=rng.random() < 0.5),
         lambda: InlineFunction(node=a_call(rng, editor) or node()),
     ]
+    if rng.random() < 0.4:
+        return about_values(rng, editor, path)
     size = sum(len(each.nodes) for each in editor.graphs.values())
     return rng.choice([*others, *growing] if size < LARGEST else others)()
 
