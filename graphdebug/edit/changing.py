@@ -13,6 +13,7 @@ from graphdebug.edit.nodes import UseTarget, between, chosen_uses
 from graphdebug.edit.operation import Operation, node_text
 from graphdebug.edit.opsets import known_attributes, plain
 from graphdebug.edit.order import keep_order
+from graphdebug.edit.settling import settle_types
 from graphdebug.edit.splice import Step
 from graphdebug.edit.targets import Node, find_node
 from graphdebug.model.index import GraphIndex
@@ -55,6 +56,7 @@ class SetOperator(Operation, frozen=True):
         if node.overload:
             editor.set_field(way, "overload", None)
         import_domain(editor, ref.graph, self.domain)
+        settle_types(editor, ref)
         if lost:
             names = ", ".join(shown(node.attribute[at].name) for at in lost)
             editor.notes.append(f"{shown(index.names[ref.index])} lost what {self.op} does not have: {names}.")
@@ -139,10 +141,11 @@ class SetAttribute(Operation, frozen=True):
         place = _place(node, self.attribute.name)
         if place is None:
             editor.splice(_way(editor, ref), "attribute", len(node.attribute), 0, [made])
-            return
-        if node.attribute[place].doc_string:
-            made.doc_string = node.attribute[place].doc_string
-        editor.splice(_way(editor, ref), "attribute", place, 1, [made])
+        else:
+            if node.attribute[place].doc_string:
+                made.doc_string = node.attribute[place].doc_string
+            editor.splice(_way(editor, ref), "attribute", place, 1, [made])
+        settle_types(editor, ref)
 
 
 class RemoveAttribute(Operation, frozen=True):
@@ -167,6 +170,7 @@ class RemoveAttribute(Operation, frozen=True):
         if place is None:
             raise EditError(f"{shown(index.names[ref.index])} has no attribute {shown(self.name)}.")
         editor.splice(_way(editor, ref), "attribute", place, 1)
+        settle_types(editor, ref)
 
 
 class DuplicateNode(Operation, frozen=True):

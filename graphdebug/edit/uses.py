@@ -8,9 +8,9 @@ import onnx
 
 from graphdebug.edit.editor import Editor, name_of
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.splice import Step
-from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
-from graphdebug.model.refs import parent_path
+from graphdebug.edit.splice import SINGLE, Step
+from graphdebug.model.index import CALLED_FUNCTION, GraphIndex, free_names
+from graphdebug.model.refs import MAIN_GRAPH, parent_path
 from graphdebug.model.value_types import shown
 
 OUTPUT = -1
@@ -86,23 +86,42 @@ def rename_value(editor: Editor, graph: str, old: str, new: str) -> None:
         for position, entry in enumerate(getattr(editor.message(graph), field, ())):
             if name_of(entry) == old:
                 editor.splice(editor.way(graph), field, position, 1, [renamed(entry, new)])
-    for way, field in list(_mentions(editor, graph, old)):
-        editor.set_field(way, field, new)
+    for way, field, slot in list(_mentions(editor, graph, old)):
+        editor.splice(way, field, slot, 1, [new])
 
 
-def _mentions(editor: Editor, graph: str, name: str) -> Iterator[tuple[tuple[Step, ...], str]]:
-    """Go through the other fields of a graph that name a value: parameters of quantization, shards of tensors."""
+def _mentions(editor: Editor, graph: str, name: str) -> Iterator[tuple[tuple[Step, ...], str, int]]:
+    """Go through the other fields that name a value, and where in them: of quantization, of shards, of training."""
     message, way = editor.message(graph), editor.way(graph)
     for at, annotation in enumerate(getattr(message, "quantization_annotation", ())):
         for slot, parameter in enumerate(annotation.quant_parameter_tensor_names):
             if parameter.value == name:
-                yield (*way, ("quantization_annotation", at), ("quant_parameter_tensor_names", slot)), "value"
+                yield (*way, ("quantization_annotation", at), ("quant_parameter_tensor_names", slot)), "value", 0
     for at, node in enumerate(message.node):
         for number, device in enumerate(node.device_configurations):
             for slot, spec in enumerate(device.sharding_spec):
                 if spec.tensor_name == name:
                     step = (("node", at), ("device_configurations", number), ("sharding_spec", slot))
-                    yield (*way, *step), "tensor_name"
+                    yield (*way, *step), "tensor_name", 0
+    for at, training in enumerate(editor.proto.training_info if graph == MAIN_GRAPH else ()):
+        yield from _in_training(training, ("training_info", at), name)
+
+
+def _in_training(
+    training: onnx.TrainingInfoProto, step: Step, name: str
+) -> Iterator[tuple[tuple[Step, ...], str, int]]:
+    """Go through what names an initializer of the main graph: the keys of bindings, and inputs of training's nodes."""
+    for field in ("initialization_binding", "update_binding"):
+        for at, binding in enumerate(getattr(training, field)):
+            if binding.key == name:
+                yield (step, (field, at)), "key", 0
+    for field in ("initialization", "algorithm"):
+        graph = getattr(training, field)
+        if name in free_names(graph):
+            for at, node in enumerate(graph.node):
+                for slot, taken in enumerate(node.input):
+                    if taken == name:
+                        yield (step, (field, SINGLE), ("node", at)), "input", slot
 
 
 def renamed(entry: Any, name: str) -> Any:

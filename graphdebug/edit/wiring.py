@@ -7,6 +7,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.operation import Operation, node_text, value_text
 from graphdebug.edit.opsets import holder, plain, schema, versions
 from graphdebug.edit.order import keep_order
+from graphdebug.edit.settling import settle_types
 from graphdebug.edit.splice import at
 from graphdebug.edit.targets import Node, Value, find_node, find_value
 from graphdebug.edit.uses import rename_value
@@ -49,6 +50,7 @@ class ReconnectInput(Operation, frozen=True):
         value = find_value(editor, self.value)
         check_visible(editor, value, ref.graph)
         editor.set_input(ref.graph, ref.index, self.input, value.name)
+        settle_types(editor, ref)
         keep_order(editor, value.graph)
 
 
@@ -78,6 +80,7 @@ class SwapInputs(Operation, frozen=True):
                 raise EditError(f"{shown(index.names[ref.index])} has no input {slot}: it has {len(inputs)}.")
         editor.set_input(ref.graph, ref.index, self.a, inputs[self.b])
         editor.set_input(ref.graph, ref.index, self.b, inputs[self.a])
+        settle_types(editor, ref)
 
 
 class RenameValue(Operation, frozen=True):

@@ -13,6 +13,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.targets import NodeTarget
+from graphdebug.edit.wiring import ReconnectInput
 from graphdebug.model.document import Model
 from tests.edit.running import outputs, serialised, tried
 
@@ -121,3 +122,19 @@ def test_a_copy_of_a_branch_computes_the_same(opened: Opened, tmp_path: Path) ->
     after = tried(model, DuplicateNode(node="choose", name="again", uses={0: (UseTarget("result"),)})).model
     assert after.graphs[""].names[5] == "again"
     assert np.array_equal(outputs(after, tmp_path)["y"], outputs(model, tmp_path)["y"])
+
+
+def test_a_declared_type_that_is_another_now_goes(parsed: Opened, tmp_path: Path) -> None:
+    model = parsed(
+        """<ir_version: 9, opset_import: ["": 20]> g (float[2] x) => (float[2] y) <float[2] a, float[2] b, float[2] c> {
+            a = Cast <to = 1> (x)  b = Neg (a)  c = Cast <to = 1> (b)  y = Abs (c)
+        }"""
+    )
+    whole = tried(model, SetAttribute(node="Cast_0", attribute=Attribute("to", "int", onnx.TensorProto.INT32)))
+    assert [each.name for each in whole.model.proto.graph.value_info] == ["c"]
+    assert whole.notes == ("1 declared type of a value downstream went, for they may be others now.",)
+    assert np.array_equal(outputs(whole.model, tmp_path, {"x": np.float32([1.5, -2])})["y"], [1, 2])
+    same = tried(model, SetOperator(node="Neg_1", op="Exp")).model
+    assert same.proto.graph.value_info == model.proto.graph.value_info
+    moved = tried(whole.model, ReconnectInput(node="Cast_2", input=0, value="x")).model
+    assert [each.name for each in moved.proto.graph.value_info] == ["c"]

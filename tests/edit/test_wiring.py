@@ -101,7 +101,12 @@ def test_what_is_said_of_a_value_is_renamed_with_it(parsed: Opened) -> None:
     annotation = model.proto.graph.quantization_annotation.add(tensor_name="y")
     annotation.quant_parameter_tensor_names.add(key="SCALE_TENSOR", value="s")
     model.proto.graph.node[0].device_configurations.add(configuration_id="d").sharding_spec.add(tensor_name="s")
-    graph = tried(model, RenameValue(value="s", name="scale")).model.proto.graph
+    training = model.proto.training_info.add()
+    training.update_binding.add(key="s", value="s_new")
+    training.algorithm.node.add(op_type="Neg", input=["s"], output=["s_new"])
+    after = tried(model, RenameValue(value="s", name="scale")).model.proto
+    assert after.training_info[0].update_binding[0].key == after.training_info[0].algorithm.node[0].input[0] == "scale"
+    graph = after.graph
     assert graph.quantization_annotation[0].quant_parameter_tensor_names[0].value == "scale"
     assert graph.node[0].device_configurations[0].sharding_spec[0].tensor_name == "scale"
 
