@@ -47,8 +47,8 @@ def check_edit(before: Model, after: Model, splices: Sequence[Splice]) -> Checke
     found: list[Finding] = []
     if changes.header:
         found += [*version_findings(after.proto), *signature_findings(after), *function_findings(after)]
-    for path, here in changes.graphs.items():
-        found += _graph_findings(after, after.graphs[path], here, known)
+    for path in dict.fromkeys((*changes.graphs, *known.nodes)):
+        found += _graph_findings(after, after.graphs[path], changes.graphs.get(path, Touched()), known)
     rank = list(Severity)
     findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: rank.index(finding.severity)))
     return Checked(findings, known.types)
@@ -60,7 +60,7 @@ def _graph_findings(model: Model, index: GraphIndex, here: Touched, types: Retyp
     versions, known = versions_at(model, index.path), around(types.types, index.path)
     for node in sorted(near):
         yield from node_findings(model, index, node, versions)
-    for node in sorted(near | _at(index, types.changed[index.path])):
+    for node in sorted(near | types.nodes.get(index.path, set())):
         yield from type_findings(index, node, versions, known)
     for node in sorted(here.nodes):
         for tensor in node_tensors(index.nodes[node]):

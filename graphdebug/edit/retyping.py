@@ -4,90 +4,147 @@ Shapes downstream of an edit are what they were: only inferring anew, in a worke
 """
 
 import heapq
-from collections.abc import Mapping, Sequence, Set
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from graphdebug.edit.following import follow_graph
 from graphdebug.edit.splice import Splice
-from graphdebug.edit.touched import Changes, Touched
+from graphdebug.edit.touched import Changes
 from graphdebug.model.checks.operators import versions_at
 from graphdebug.model.checks.types import made_dtypes
 from graphdebug.model.document import Model, Types
-from graphdebug.model.index import GraphIndex
+from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
 from graphdebug.model.records import ValueType
 from graphdebug.model.refs import parent_path
 from graphdebug.model.value_types import declared_types
 
-_UNKNOWN = ValueType(kind="unknown")
-
 
 @dataclass(frozen=True, slots=True)
 class Retyped:
-    """Types as far as known, what a graph declares first; and whose element type is another now, by graph path."""
+    """Types as far as known, what a graph declares first; and the nodes that may take or make others now."""
 
     types: Types
-    changed: Mapping[str, Set[str]]
+    nodes: Mapping[str, Set[int]]
 
 
 def retyped(before: Model, after: Model, splices: Sequence[Splice], changes: Changes) -> Retyped:
     """Return what is known of types after ``splices``, which touched ``changes``, made ``after`` of ``before``."""
     types: dict[str, dict[str, ValueType]] = {}
-    changed: dict[str, Set[str]] = {}
     for path in before.graphs:
         if (now := follow_graph(before, splices, after, path)) is not None:
             types[now] = dict(before.types[path])
-    for path, here in changes.graphs.items():
-        index, known = after.graphs[path], types.setdefault(path, {})
-        for name in here.values:
+    carrier = _Carrier(after, types)
+    calls = _calls(after, changes.graphs)
+    for path in sorted({*changes.graphs, *calls}, key=_depth, reverse=True):  # bodies before what holds them
+        here, lost, known = changes.graphs.get(path), calls.get(path, set()), types.setdefault(path, {})
+        index = after.graphs[path]
+        nodes, values = (here.nodes | here.inside, here.values) if here else (set[int](), set[str]())
+        lost = lost | (here.nodes if here else set())
+        gone = {name for name in values if name not in index.producer}
+        forgotten = gone | {name for node in lost for name in index.nodes[node].output}
+        for name in forgotten:
             known.pop(name, None)
-        declared = declared_types(index.proto)
-        known.update(declared)
-        changed[path] = _carry(after, index, here, known, frozenset(declared), types)
-    return Retyped(types, changed)
+        known.update(declared_types(index.proto))
+        carrier.carry(path, nodes | lost | carrier.users(path, values), forgotten)
+    return Retyped(types, carrier.seen)
 
 
 def around(types: Types, path: str) -> Mapping[str, ValueType]:
     """Return the types of what can be used in a graph: its own values' and those of the graphs around it."""
-    above = parent_path(path)
-    own = types.get(path, {})
-    return own if above is None else {**around(types, above), **own}
+    found: list[dict[str, ValueType]] = []
+    at: str | None = path
+    while at is not None:
+        found.append(types.get(at, {}))  # type: ignore[arg-type] # read only
+        at = parent_path(at)
+    return ChainMap(*found)
 
 
-def _carry(
-    model: Model,
-    index: GraphIndex,
-    here: Touched,
-    known: dict[str, ValueType],
-    declared: frozenset[str],
-    types: Types,
-) -> Set[str]:
-    """Work out element types from what was touched on downstream, as long as they differ from what was known.
+class _Carrier:
+    """Works out element types downstream, as long as they differ from what was known."""
 
-    Returns the values whose element type is another now.
-    """
-    changed = set[str]()
-    versions = versions_at(model, index.path)
-    above = parent_path(index.path)
-    outer = around(types, above) if above is not None else {}
-    waiting = sorted(here.nodes.union(*(_users(index, name) for name in here.values)))
-    queued, rounds = set(waiting), 2 * len(index.nodes)  # a cycle must not go round and round
-    while waiting and rounds:
-        rounds -= 1
-        position = heapq.heappop(waiting)
-        queued.discard(position)
+    def __init__(self, model: Model, types: dict[str, dict[str, ValueType]]) -> None:
+        self.seen: dict[str, set[int]] = {}
+        self._model = model
+        self._types = types
+        self._left = 4 * sum(len(model.graphs[path].nodes) for path in model.graphs)
+        """Nodes to look at yet: a cycle must not go round and round."""
+
+    def carry(self, path: str, start: Iterable[int], forgotten: set[str]) -> None:
+        """Work out what nodes of a graph make; of what is ``forgotten`` the type is not known any more."""
+        index, known = self._model.graphs[path], self._types.setdefault(path, {})
+        declared, versions = declared_types(index.proto), versions_at(self._model, path)
+        seen = self.seen.setdefault(path, set())
+        waiting = sorted(start)
+        queued = set(waiting)
+        while waiting and self._left:
+            self._left -= 1
+            position = heapq.heappop(waiting)
+            queued.discard(position)
+            seen.add(position)
+            node = index.nodes[position]
+            unsure = not forgotten.isdisjoint(node.input)
+            for name, dtype in zip(node.output, self._made(index, position, versions), strict=True):
+                old = known.get(name)
+                if not name or name in declared or (old and old.dtype == dtype):
+                    continue
+                if dtype:
+                    known[name] = ValueType(dtype, old.shape if old else None)
+                    forgotten.discard(name)
+                elif old and unsure:
+                    del known[name]
+                    forgotten.add(name)
+                else:
+                    continue
+                for user in self.users(path, [name], name in forgotten) - queued:
+                    heapq.heappush(waiting, user)
+                    queued.add(user)
+
+    def users(self, path: str, names: Iterable[str], forgotten: bool = False) -> set[int]:
+        """Return the nodes that use one of some values, those in whose nested graphs they are used too.
+
+        What these graphs make of them is worked out before.
+        """
+        index, found = self._model.graphs[path], set[int]()
+        for name in names:
+            found.update(user for user, _ in index.consumers.get(name, ()))
+            for user in index.captured.get(name, ()):
+                found.add(user)
+                for attribute, below in index.children.get(user, ()):
+                    if attribute != CALLED_FUNCTION and name in self._model.graphs[below].outer:
+                        inner = self.users(below, [name], forgotten)
+                        self.carry(below, inner, {name} if forgotten else set())
+        return found
+
+    def _made(self, index: GraphIndex, position: int, versions: Mapping[str, int]) -> Sequence[str]:
         node = index.nodes[position]
-        taken = {name: known.get(name) or outer.get(name, _UNKNOWN) for name in node.input if name}
-        for name, dtype in zip(node.output, made_dtypes(node, versions, taken), strict=True):
-            old = known.get(name)
-            if not (name and dtype) or name in declared or (old and old.dtype == dtype):
-                continue
-            known[name] = ValueType(dtype, old.shape if old else None)
-            changed.add(name)
-            for user in _users(index, name) - queued:
-                heapq.heappush(waiting, user)
-                queued.add(user)
-    return changed
+        bodies = [path for attribute, path in index.children.get(position, ()) if attribute != CALLED_FUNCTION]
+        if not bodies:
+            return made_dtypes(node, versions, around(self._types, index.path))
+        made = [""] * len(node.output)
+        for path in bodies:  # a Loop's body makes a condition before what the Loop makes
+            outputs = self._model.graphs[path].outputs[-len(made) :] if made else []
+            for slot, name in enumerate(outputs):
+                kind = self._types.get(path, {}).get(name)
+                made[slot] = made[slot] or (kind.dtype if kind and kind.kind == "tensor" else "")
+        return made
 
 
-def _users(index: GraphIndex, name: str) -> set[int]:
-    return {user for user, _ in index.consumers.get(name, ())}
+def _depth(path: str) -> int:
+    return len(path.split("/")) if path else 0
+
+
+def _calls(model: Model, touched: Iterable[str]) -> dict[str, set[int]]:
+    """Return the calls of functions that were touched, or that call such functions, by graph path."""
+    functions = {path.partition("/")[0] for path in touched if path.startswith("fn:")}
+    found: dict[str, set[int]] = {}
+    while functions:
+        callers: set[str] = set()
+        for path in model.graphs:
+            for node, children in model.graphs[path].children.items():
+                if any(attribute == CALLED_FUNCTION and below in functions for attribute, below in children):
+                    if node not in found.setdefault(path, set()) and path.startswith("fn:"):
+                        callers.add(path.partition("/")[0])
+                    found[path].add(node)
+        functions = callers
+    return found

@@ -1,6 +1,7 @@
 """The live check: what an edit broke is said at its place, and nothing else; it agrees with the whole check."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import onnx
 import pytest
@@ -11,7 +12,7 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.nodes import AddNode, DeleteNode, InsertNode
 from graphdebug.edit.operation import Edited, edited
-from graphdebug.edit.targets import node_target, value_target
+from graphdebug.edit.targets import Body, ValueTarget, node_target, value_target
 from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import undone
 from graphdebug.model.check import findings
@@ -132,6 +133,32 @@ def test_a_capture_that_lost_its_maker_is_said_inside_the_branch(opened: Callabl
     found = [each for each in check(model, after) if each.code == "dangling-input"]
     assert found and all(each.graph and each.tensor == name for each in found)
     assert users
+
+
+def test_element_types_are_followed_into_branches_and_out_of_them(opened: Callable[[str], Model]) -> None:
+    model = opened("if_captures.onnx")
+    after = edited(model, InsertNode(value="mean", op="Cast", attributes=_CAST))  # gain = Exp(mean) is captured
+    found = errors(check(model, after))
+    assert {("input-type", "5.then_branch", 0), ("input-type", "5.else_branch", 1)} <= found
+    proto = onnx.ModelProto()
+    proto.CopyFrom(model.proto)
+    for attribute in proto.graph.node[4].attribute:
+        attribute.g.output[0].ClearField("type")  # then what the branches make says what the If makes
+    model = replace(model, proto=proto)
+    branches = ("then_branch", "scaled"), ("else_branch", "shifted")
+    values = [ValueTarget(name, graph=Body("choose", branch)) for branch, name in branches]
+    after = edited(model, *(InsertNode(value=value, op="Cast", attributes=_CAST) for value in values))
+    checked = check_edit(model, after.model, after.splices)
+    assert checked.types[""]["chosen"].dtype == "float16"
+    assert ("output-type", "", 5) in errors(checked.findings)  # the output is declared float
+
+
+def test_what_an_operator_of_unknown_types_makes_is_not_said_to_be_known(opened: Callable[[str], Model]) -> None:
+    model = opened("mlp.onnx")
+    after = edited(model, InsertNode(value="/fc1/out", op="Secret", domain="mine"))
+    types = check_edit(model, after.model, after.splices).types[""]
+    assert "/act1/out" not in types and types["/fc1/out"].dtype == "float"
+    assert types["/fc2/out"].dtype == "float"  # its weights say so
 
 
 def test_what_was_moved_is_told_where_it_is_now(opened: Callable[[str], Model]) -> None:

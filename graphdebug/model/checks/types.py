@@ -20,6 +20,9 @@ from graphdebug.model.value_types import dtype_name, shown
 _TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 """Attributes that say what element type comes out, where the inputs do not."""
 
+_CONSTANTS = {"value_int": "int64", "value_float": "float", "value_string": "string"}
+"""Attributes of Constant that are no tensors, and their element types; there is a list of each as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Formal:
@@ -104,6 +107,8 @@ def _made(node: onnx.NodeProto, formal: _Formal | None, bound: Mapping[str, str]
                 return dtype_name(attribute.i)
             if attribute.name == "value" and node.op_type in ("Constant", "ConstantOfShape"):
                 return dtype_name(attribute.t.data_type)
+            if node.op_type == "Constant" and attribute.name.removesuffix("s") in _CONSTANTS:
+                return _CONSTANTS[attribute.name.removesuffix("s")]
     return text.removeprefix("tensor(").removesuffix(")") if text.startswith("tensor(") else ""
 
 
