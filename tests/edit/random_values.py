@@ -20,7 +20,7 @@ from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.storing import MakeExternal, MakeInline
-from graphdebug.edit.targets import ValueTarget, node_target, value_target
+from graphdebug.edit.targets import NodeTarget, ValueTarget, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.model.value_types import declared_types
@@ -36,7 +36,8 @@ def about_values(rng: Random, editor: Editor, path: str) -> Operation:
     given = rng.choice(main.inputs or ["none"])
     known = declared_types(index.proto)
     symbols = [dim for each in known.values() for dim in each.shape or () if isinstance(dim, str)] or ["none"]
-    constants = [at for at, node in enumerate(index.nodes) if node.op_type == "Constant"]
+    constants = [at for at, node in enumerate(index.nodes) if node.op_type == "Constant"] or [0]
+    constant = node_target(editor, NodeRef(path, rng.choice(constants))) if index.nodes else NodeTarget("none")
     users = [use for use in uses(editor, path, name) if use.node != OUTPUT]
     chosen = tuple(
         UseTarget(node_target(editor, NodeRef(use.graph, use.node)), use.slot)
@@ -58,7 +59,7 @@ def about_values(rng: Random, editor: Editor, path: str) -> Operation:
             initializer=initializer, values=rng.choice([fitting, 1, [[1, 0]]]), reshape=rng.random() < 0.5
         ),
         lambda: CastInitializer(initializer=initializer, to=dtype),
-        lambda: ConstantToInitializer(node=node_target(editor, NodeRef(path, rng.choice(constants or [0])))),
+        lambda: ConstantToInitializer(node=constant),
         lambda: InitializerToConstant(initializer=initializer),
         lambda: InitializerToInput(initializer=initializer, keep=rng.random() < 0.5),
         lambda: InputToInitializer(input=rng.choice([given, stored]), values=rng.choice([None, 0, [1, 2]])),

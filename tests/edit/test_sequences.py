@@ -17,6 +17,7 @@ from graphdebug.edit.inlining import InlineFunction
 from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode, UseTarget
 from graphdebug.edit.operation import Operation
+from graphdebug.edit.operations import OPERATIONS
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.splice import Splice, Value
@@ -88,6 +89,12 @@ def test_what_should_not_change_the_numbers_does_not(name: str, tmp_path: Path) 
     found = list(outputs(model, tmp_path, feeds).values())
     for one, other in zip(found, expected.values(), strict=False):  # taps come after the outputs
         assert np.allclose(one, other, rtol=1e-3, atol=1e-3, equal_nan=True)
+
+
+def test_every_kind_of_operation_is_among_them() -> None:
+    rng = Random(0)
+    editor = Editor(open_model(_SAMPLES / "local_function.onnx"))
+    assert {type(any_operation(rng, editor, "")) for _ in range(1000)} == set(OPERATIONS)
 
 
 def harmless(rng: Random, editor: Editor) -> Operation:
