@@ -24,6 +24,8 @@ from graphdebug.model.value_types import dtype_name
 from graphdebug.ui.words import plain
 
 _MOST_VALUES = 400
+_SLOTS = ("input", "a", "b")
+"""Fields that are the number of an input of the node."""
 _DTYPES = tuple(
     name
     for name in map(dtype_name, onnx.TensorProto.DataType.values())
@@ -85,8 +87,10 @@ def field(kind: Any, name: str, default: Any, subject: Subject, key: str, said: 
         return _attribute(subject, key)
     if kind is bool:
         return st.checkbox(label, bool(default), key=key)
+    if kind is int and name in _SLOTS and len(subject.nodes) == 1:
+        return _slot(label, subject, 0 if default is msgspec.NODEFAULT else default, key)
     if kind is int:
-        return int(st.number_input(label, value=int(default or 0), step=1, key=key))
+        return int(st.number_input(label, value=0 if default is msgspec.NODEFAULT else default, step=1, key=key))
     if kind is str:
         return _text(label, name, default, key)
     return _json(label, kind, default, key)
@@ -109,6 +113,16 @@ def _json(label: str, kind: Any, default: Any, key: str) -> Any:
         return msgspec.json.decode(text or "null", type=kind)
     except msgspec.DecodeError as error:
         raise EditError(f"{label}: {error}.") from None
+
+
+def _slot(label: str, subject: Subject, default: int, key: str) -> int:
+    """Choose an input of the node; one more than it has can be connected."""
+    inputs = list(subject.index.nodes[subject.nodes[0]].input)
+    titles = {at: f"{at}: {name or 'left out'}" for at, name in enumerate(inputs)} | {
+        len(inputs): f"{len(inputs)}: new"
+    }
+    chosen = st.selectbox(label, list(titles), min(default, len(inputs)), key=key, format_func=titles.__getitem__)
+    return int(chosen)
 
 
 def _known_values(subject: Subject) -> list[str]:
