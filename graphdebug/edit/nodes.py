@@ -13,6 +13,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.fitting import misfit, value_type
 from graphdebug.edit.making import NewConstant, add_constant, import_domain, make_node, name_for
 from graphdebug.edit.operation import Operation, node_text, value_text
+from graphdebug.edit.opsets import most_inputs
 from graphdebug.edit.order import keep_order, place_for
 from graphdebug.edit.sweeping import forget, sweep
 from graphdebug.edit.targets import Graph, Node, Value, find_graph, find_node, find_value
@@ -62,6 +63,8 @@ class InsertNode(Operation, frozen=True):
         known = value_type(editor, ref.graph, ref.name)
         beside, first = _beside(editor, ref, self.op), _first_use(editor, ref, chosen)
         source, made = between(editor, ref.graph, ref.name, chosen, f"{ref.name}_{self.op}")
+        if not 0 <= self.slot < most_inputs(editor, ref.graph, self.op, self.domain, len(others) + 1):
+            raise EditError(f"{self.op} cannot have an input {self.slot}.")
         inputs = [*others[: self.slot], *[""] * (self.slot - len(others)), source, *others[self.slot :]]
         name = name_for(editor, ref.graph, self.name, beside)
         inputs = with_constants(editor, ref.graph, inputs, self.constants, known.dtype if known else "", name or made)

@@ -14,6 +14,9 @@ from graphdebug.edit.splice import Step, at
 from graphdebug.model.index import function_key, nested_graphs
 from graphdebug.model.value_types import shown
 
+_VARIADIC = 1000
+"""An operator that is said to take more inputs takes any number."""
+
 
 def holder(path: str, editor: Editor) -> tuple[Step, ...]:
     """Return the way to what imports operator sets for the graph at ``path``: the model, or a function."""
@@ -50,6 +53,18 @@ def known_attributes(editor: Editor, path: str, op: str, domain: str) -> frozens
             return frozenset((*function.attribute, *(each.name for each in function.attribute_proto)))
     found = schema(op, domain, versions(at(editor.proto, holder(path, editor))).get(plain(domain)))
     return None if found is None else frozenset(found.attributes)
+
+
+def most_inputs(editor: Editor, path: str, op: str, domain: str, present: int) -> int:
+    """Return how many inputs a node of an operator may have, one that has ``present`` already.
+
+    Where nobody says, or any number will do, it may have one more.
+    """
+    for function in editor.proto.functions:
+        if function_key(function.domain, function.name, "") == function_key(domain, op, ""):
+            return max(present, len(function.input))
+    found = schema(op, domain, versions(at(editor.proto, holder(path, editor))).get(plain(domain)))
+    return present + 1 if found is None or found.max_input > _VARIADIC else max(present, found.max_input)
 
 
 def all_nodes(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.NodeProto]:

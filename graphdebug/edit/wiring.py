@@ -5,18 +5,14 @@ from __future__ import annotations
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.operation import Operation, node_text, value_text
-from graphdebug.edit.opsets import holder, plain, schema, versions
+from graphdebug.edit.opsets import most_inputs
 from graphdebug.edit.order import keep_order
 from graphdebug.edit.settling import settle_types
-from graphdebug.edit.splice import at
 from graphdebug.edit.targets import Node, Value, find_node, find_value
 from graphdebug.edit.uses import rename_value
 from graphdebug.model.index import CALLED_FUNCTION
 from graphdebug.model.refs import NodeRef, TensorRef, parent_path
 from graphdebug.model.value_types import shown
-
-_VARIADIC = 1000
-"""An operator that is said to take so many inputs takes any number."""
 
 
 class ReconnectInput(Operation, frozen=True):
@@ -170,17 +166,9 @@ def _check_slot(editor: Editor, ref: NodeRef, slot: int) -> None:
     """Refuse an input that the node cannot have: before the first, or beyond the next that its operator takes."""
     index = editor.graph(ref.graph)
     node = index.nodes[ref.index]
-    called = [below for attribute, below in index.children.get(ref.index, ()) if attribute == CALLED_FUNCTION]
-    imported = versions(at(editor.proto, holder(ref.graph, editor)))
-    found = schema(node.op_type, node.domain, imported.get(plain(node.domain)))
-    most = len(node.input) + 1
-    if called:
-        most = len(editor.message(called[0]).input)
-    elif found is not None and found.max_input < _VARIADIC:
-        most = found.max_input
-    if not 0 <= slot < max(most, len(node.input)):
-        name = shown(index.names[ref.index])
-        raise EditError(f"{name} cannot have an input {slot}: {node.op_type} takes {most:,}.")
+    most = most_inputs(editor, ref.graph, node.op_type, node.domain, len(node.input))
+    if not 0 <= slot < most:
+        raise EditError(f"{shown(index.names[ref.index])} cannot have an input {slot}: {node.op_type} takes {most:,}.")
 
 
 def _leave_out(editor: Editor, ref: NodeRef, slot: int) -> None:

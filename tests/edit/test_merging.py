@@ -48,20 +48,22 @@ def test_bodies_and_functions_come_along(opened: Opened, samples: Path, tmp_path
     assert np.array_equal(found["y"], found["y_1"])
 
 
-def test_large_values_go_to_the_folder_of_the_edit(parsed: Opened, tmp_path: Path) -> None:
+@pytest.mark.parametrize("beside", [False, True])
+def test_large_values_go_to_the_folder_of_the_edit(beside: bool, parsed: Opened, tmp_path: Path) -> None:
     weights = np.arange(1 << 19, dtype=np.float32)
     other = onnx.parser.parse_model(f"{HEAD} g (float[1] a) => (float[N] y) {{ y = Add (a, w) }}")
     other.graph.initializer.append(numpy_helper.from_array(weights, "w"))
     files, values = tmp_path / "files", tmp_path / "values"
     files.mkdir()
     values.mkdir()
-    onnx.save(other, files / "large.onnx")
+    onnx.save(other, files / "large.onnx", save_as_external_data=beside, location="large.data")
     model = parsed(f"{HEAD} g (float[1] x) => (float[1] y) {{ y = Neg (x) }}")
     merge = MergeModel(file="large.onnx", connect={"y": "a"})
     with pytest.raises(EditError, match="no folder"):
         edited(model, merge, files=files)
     merged = tried(replace(model, values=values), merge, files=files).model
     assert merged.proto.ByteSize() < 1000
+    assert len(list(values.iterdir())) == 1
     assert np.array_equal(outputs(merged, tmp_path, {"x": np.float32([1])})["y_1"], weights - 1)
 
 
@@ -98,3 +100,13 @@ def test_operators_must_mean_the_same_and_the_file_be_a_model(parsed: Opened, tm
         edited(model, MergeModel(file="text", connect={}), files=tmp_path)
     with pytest.raises(EditError, match=r"There is no file '\.\./o'"):
         edited(model, MergeModel(file="../o", connect={}), files=tmp_path / "values")
+
+
+def test_functions_of_one_name_must_be_one(opened: Opened, tmp_path: Path) -> None:
+    model = opened("local_function.onnx")
+    other = onnx.ModelProto()
+    other.CopyFrom(model.proto)
+    other.functions[0].node[2].op_type = "Tanh"
+    onnx.save(other, tmp_path / "other.onnx")
+    with pytest.raises(EditError, match="Both models have a function 'SoftGate'"):
+        edited(model, MergeModel(file="other.onnx", connect={}), files=tmp_path)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.nodes import InsertNode
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.targets import NodeTarget, ValueTarget
@@ -191,6 +192,8 @@ def test_an_input_is_added_used_and_removed(opened: Opened, tmp_path: Path) -> N
     [
         ("line", ReconnectInput(node="add", input=2, value="x"), "'add' cannot have an input 2: Add takes 2"),
         ("line", ReconnectInput(node="add", input=0, value="q"), "There is no value called 'q'"),
+        ("line", ReconnectInput(node="add", input=-1, value="x"), "'add' cannot have an input -1"),
+        ("line", InsertNode(value="x", op="Relu", slot=1 << 40), "Relu cannot have an input 1099511627776"),
         ("line", SwapInputs(node="add", b=2), "'add' has no input 2"),
         ("line", RenameValue(value="ax", name="b"), "Something in 'line' is called 'b' already"),
         ("line", RenameValue(value="ax", name=""), "A value needs a name"),
