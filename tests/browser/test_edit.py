@@ -129,7 +129,7 @@ def test_a_cast_and_the_type_of_the_output(page: Page, server: str, sums: Path, 
     apply(page, 1)
     page.get_by_role("tab", name="Problems").click()
     expect(page.get_by_text(re.compile("1 change · [1-9] error"))).to_be_visible()
-    expect(page.get_by_role("tabpanel", name="Problems")).to_contain_text("double")
+    expect(page.get_by_role("tabpanel", name="Problems")).to_contain_text("fit")
     page.get_by_role("tab", name="Change").click()
     choose(page, "o:y")
     page.get_by_role("button", name="Set type").click()
