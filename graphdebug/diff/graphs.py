@@ -13,6 +13,9 @@ from graphdebug.model.value_types import declared_types, shown
 from graphdebug.view.differences import COMMUTATIVE, Kind, Match, Matching, matching
 from graphdebug.view.outline import INPUT, OUTPUT, Unit, outline
 
+FREE_INITIALIZERS = 4
+"""The IR version since which initializers need not be inputs."""
+
 Paths = tuple[str, str]
 """Of a graph on the left and the one on the right that it is held against."""
 
@@ -29,7 +32,9 @@ def graph_diff(constants: Constants, paths: Paths) -> tuple[GraphDiff, list[Path
     same = renamed = 0
     for match in found.matches:
         ours, theirs = _units(match, found, nodes=True)
-        if not ours and not theirs:
+        if not ours or not theirs:  # alone, or an input or output stands for it: _ends tells of that
+            nodes += [NodeDiff(Kind.LEFT, _places([unit]), ()) for unit in ours]
+            nodes += [NodeDiff(Kind.RIGHT, (), _places([unit])) for unit in theirs]
             continue
         what = match.what
         if match.kind in (Kind.SAME, Kind.CHANGED):
@@ -45,7 +50,7 @@ def graph_diff(constants: Constants, paths: Paths) -> tuple[GraphDiff, list[Path
                 continue
         kind = Kind.CHANGED if match.kind is Kind.SAME else match.kind
         nodes.append(NodeDiff(kind, _places(ours), _places(theirs), what))
-    ends = tuple(_ends(found, (one, other)))
+    ends = (*_ends(found, (one, other)), *(_defaults(constants.models) if paths == (MAIN_GRAPH, MAIN_GRAPH) else ()))
     facts = graph_facts(one.proto, other.proto)
     return GraphDiff(*paths, one.title, _sentence(nodes, same), facts, ends, tuple(nodes), same, renamed), below
 
@@ -102,10 +107,17 @@ def _inside(
         if all(names) and (what := constants.pair((one.path, names[0]), (other.path, names[1]))):
             yield f"input {slot}: {what}"
     constants.pair_attributes((one.path, a), (other.path, b))
+    for slot, (mine, their) in enumerate(zip_longest(ours.input, theirs.input, fillvalue="")):
+        if bool(mine) != bool(their) and not _is_told(said, f"input {slot}"):
+            yield f"input {slot}: {shown(mine) if mine else 'none'} → {shown(their) if their else 'none'}"
     before, after = plain_attributes(ours), plain_attributes(theirs)
     for name in before.keys() & after.keys():
-        if before[name] != after[name] and not any(each.startswith(f"attribute {name}:") for each in said):
-            yield f"attribute {name}: not exactly the same"
+        if before[name] != after[name] and not _is_told(said, f"attribute {name}"):
+            yield f"attribute {shown(name)[1:-1]}: not exactly the same"
+
+
+def _is_told(said: tuple[str, ...], what: str) -> bool:
+    return any(each.startswith(f"{what}:") for each in said)
 
 
 def _ends(found: Matching, indexes: tuple[GraphIndex, GraphIndex]) -> Iterator[End]:
@@ -133,6 +145,20 @@ def _ends(found: Matching, indexes: tuple[GraphIndex, GraphIndex]) -> Iterator[E
         ]
         if len(orders) == 2 and orders[0] != orders[1]:
             yield End(role, note="their order differs")
+
+
+def _defaults(models: tuple[Model, Model]) -> Iterator[End]:
+    """Hold inputs that have a default against each other, by name. Before IR version 4 every initializer is one."""
+    sides = []
+    for model in models:
+        index = model.graphs[MAIN_GRAPH]
+        types = declared_types(index.proto)
+        sides.append({name: types.get(name) for name in index.defaults if model.proto.ir_version >= FREE_INITIALIZERS})
+    for name in dict.fromkeys((*sides[0], *sides[1])):
+        left, right = (name if name in side else "" for side in sides)
+        kinds = sides[0].get(name), sides[1].get(name)
+        if not (left and right) or kinds[0] != kinds[1]:
+            yield End("input", left, right, *kinds, note="with a default")
 
 
 def _units(match: Match, found: Matching, *, nodes: bool) -> tuple[list[Unit], list[Unit]]:

@@ -43,8 +43,9 @@ def _graph(graph: GraphDiff) -> Iterator[str]:
 
 def _end(end: End) -> str:
     role = end.role.capitalize()
-    if end.note:
+    if not end.left and not end.right:
         return f"{role}s: {end.note}."
+    role = f"{role} {end.note}".rstrip()
     if not end.left or not end.right:
         kind = end.left_type or end.right_type
         typed = f" ({type_label(kind)})" if kind else ""

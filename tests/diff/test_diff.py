@@ -175,6 +175,21 @@ def test_json_reads_back_fits_its_schema_and_is_documented(opened: Callable[...,
     )
 
 
+def test_what_is_left_out_given_a_default_or_declared(opened: Callable[..., Model]) -> None:
+    def change(proto: onnx.ModelProto) -> None:
+        del proto.graph.node[2].input[2]
+        proto.graph.input.append(onnx.helper.make_tensor_value_info("fc3.bias", onnx.TensorProto.FLOAT, [10]))
+
+    found = diff(opened("mlp.onnx"), opened("mlp.onnx", change))
+    (node,) = found.graphs[0].nodes
+    assert node.left[0].name == "/fc2/Gemm" and node.what == ("input 2: float 32 → none",)
+    assert "Input with a default 'fc3.bias' (float 10) is only in the second." in found.sentences
+    types = [onnx.helper.make_tensor_value_info("/fc1/out", kind, ["batch", 32]) for kind in (1, 10)]
+    two = [opened("mlp.onnx", lambda proto, kind=kind: proto.graph.value_info.append(kind)) for kind in types]
+    (node,) = diff(*two).graphs[0].nodes
+    assert node.what == ("type of output 0: float batch×32 → float16 batch×32",)
+
+
 @pytest.mark.parametrize("kind", [np.float16, np.int64, np.complex64, np.bool_])
 def test_values_of_any_type_and_those_that_are_not_finite(kind: type, opened: Callable[..., Model]) -> None:
     def weights(*values: float) -> Callable[[onnx.ModelProto], None]:
