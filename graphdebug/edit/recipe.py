@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from graphdebug.edit.checking import check_edit
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.operation import Edited, Operation, edited
 from graphdebug.edit.operations import decode
@@ -88,7 +89,7 @@ def replay(model: Model, operations: Iterable[Operation], files: Path | None = N
     """Do a recipe's operations one after the other, all or none; ``model`` stays as it is.
 
     ``files`` is the folder of files that operations name. Each is done as if it were done by hand: names that one
-    frees are free for the next.
+    frees are free for the next, and types that one changes are known to it.
 
     Raises:
         EditError: one cannot be done; the sentence says which (from 1 on).
@@ -96,8 +97,9 @@ def replay(model: Model, operations: Iterable[Operation], files: Path | None = N
     steps: list[Edited] = []
     for number, operation in enumerate(operations, 1):
         try:
-            steps.append(edited(model, operation, files=files))
+            step = edited(model, operation, files=files)
         except EditError as error:
             raise EditError(f"Operation {number} ({operation.title}): {error}") from None
-        model = steps[-1].model
+        steps.append(step)
+        model = step.model.with_types(check_edit(model, step.model, step.splices).types)
     return Replayed(model, tuple(steps))

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
+from graphdebug.edit.attributes import Attribute
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.nodes import AddNode, DeleteNode, InsertNode
@@ -74,6 +75,17 @@ def test_json_reads_back_fits_the_schema_and_does_the_same(opened: Callable[[str
     assert serialised(done.model) == serialised(by_hand)
     assert len(done.steps) == 3 and done.model.graphs[""].producer["more"] is not None
     assert serialised(undone(done.model, done.splices)) == serialised(model)
+
+
+def test_an_operation_knows_what_types_the_one_before_made(opened: Callable[[str], Model]) -> None:
+    model = opened("mlp.onnx")
+    to = Attribute("to", "int", onnx.TensorProto.FLOAT16)
+    cast = InsertNode(value="/fc1/out", op="Cast", attributes=(to,))
+    assert model.types[""]["/act1/out"].dtype == "float"
+    after = replay(model, (cast,)).model
+    assert after.types[""]["/act1/out"].dtype == "float16"
+    with pytest.raises(EditError, match=r"Operation 2 .*float16"):
+        replay(model, (cast, DeleteNode(node=after.graphs[""].names[1])))  # a Cast from float
 
 
 def test_an_empty_recipe_gives_back_the_bytes(opened: Callable[[str], Model], samples: Path, tmp_path: Path) -> None:
