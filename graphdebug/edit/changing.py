@@ -44,6 +44,7 @@ class SetOperator(Operation, frozen=True):
         ref, node, index = _found(editor, self.node)
         if (node.op_type, plain(node.domain)) == (self.op, plain(self.domain)):
             return
+        import_domain(editor, ref.graph, self.domain)
         way = _way(editor, ref)
         known = known_attributes(editor, ref.graph, self.op, self.domain)
         lost = [at for at, each in enumerate(node.attribute) if known is not None and each.name not in known]
@@ -55,7 +56,6 @@ class SetOperator(Operation, frozen=True):
             editor.set_field(way, "domain", self.domain or None)
         if node.overload:
             editor.set_field(way, "overload", None)
-        import_domain(editor, ref.graph, self.domain)
         settle_types(editor, ref)
         if lost:
             names = ", ".join(shown(node.attribute[at].name) for at in lost)

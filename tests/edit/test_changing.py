@@ -35,6 +35,8 @@ def test_an_operator_loses_attributes_that_it_does_not_have(opened: Opened) -> N
     model = opened("mlp.onnx")
     after = tried(model, SetOperator(node="/softmax/Softmax", op="Relu"))
     assert after.notes == ("'/softmax/Softmax' lost what Relu does not have: 'axis'.",)
+    scaler = tried(model, SetOperator(node="/softmax/Softmax", op="Normalizer", domain="ai.onnx.ml"))
+    assert scaler.notes == ("'/softmax/Softmax' lost what Normalizer does not have: 'axis'.",)
     custom = tried(model, SetOperator(node="/softmax/Softmax", op="Mine", domain="my.ops"))
     assert [each.name for each in custom.model.proto.graph.node[-1].attribute] == ["axis"]
     assert custom.model.proto.opset_import[-1] == onnx.OperatorSetIdProto(domain="my.ops", version=1)
