@@ -152,6 +152,20 @@ def test_another_export_is_edited_alike(
     assert not np.allclose(after[name], before[name])
 
 
+def test_the_other_exporter_s_model_where_modules_say_the_same(opened: Callable[[str], Model], tmp_path: Path) -> None:
+    """A recipe from a dynamo export on a TorchScript export: found, or refused where it stands in another module."""
+    mine, theirs = opened("resnet_dynamo.onnx"), opened("resnet_torchscript.onnx")
+    first, moved, *_, last = some_operations(mine)
+    feeds = {"image": np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)}
+    assert mine.graphs[""].inputs == theirs.graphs[""].inputs == ["image"]
+    one, other = (replay(model, (first, last)) for model in (mine, theirs))
+    assert "'node_conv2d' (number 1 of 1 in 'stem') is called '/stem/Conv' here" in other.steps[0].notes[0]
+    expected, found = (next(iter(outputs(each.model, tmp_path, feeds).values())) for each in (one, other))
+    assert np.allclose(expected, found, atol=1e-4)
+    with pytest.raises(EditError, match=r"no Conv .* in 'stages.1.bn1'\), where 0 stand instead of 1"):
+        replay(theirs, (moved,))
+
+
 def test_a_place_that_is_not_the_same_any_more_is_refused(opened: Callable[[str], Model]) -> None:
     model = opened("resnet_dynamo.onnx")
     other = renumbered(model, nodes=True)
