@@ -45,7 +45,7 @@ def retyped(before: Model, after: Model, splices: Sequence[Splice], changes: Cha
         forgotten = gone | {name for node in lost for name in index.nodes[node].output}
         for name in forgotten:
             known.pop(name, None)
-        known.update(declared_types(index.proto))
+        known.update(carrier.declared(path))
         carrier.carry(path, nodes | lost | carrier.users(path, values), forgotten)
     return Retyped(types, carrier.seen)
 
@@ -57,7 +57,7 @@ def around(types: Types, path: str) -> Mapping[str, ValueType]:
     while at is not None:
         found.append(types.get(at, {}))  # type: ignore[arg-type] # read only
         at = parent_path(at)
-    return ChainMap(*found)
+    return ChainMap(*found) if len(found) > 1 else found[0]
 
 
 class _Carrier:
@@ -67,13 +67,21 @@ class _Carrier:
         self.seen: dict[str, set[int]] = {}
         self._model = model
         self._types = types
+        self._declared: dict[str, Mapping[str, ValueType]] = {}
         self._left = 4 * sum(len(model.graphs[path].nodes) for path in model.graphs)
         """Nodes to look at yet: a cycle must not go round and round."""
+
+    def declared(self, path: str) -> Mapping[str, ValueType]:
+        """Return the types that a graph states itself."""
+        if path not in self._declared:
+            self._declared[path] = declared_types(self._model.graphs[path].proto)
+        return self._declared[path]
 
     def carry(self, path: str, start: Iterable[int], forgotten: set[str]) -> None:
         """Work out what nodes of a graph make; of what is ``forgotten`` the type is not known any more."""
         index, known = self._model.graphs[path], self._types.setdefault(path, {})
-        declared, versions = declared_types(index.proto), versions_at(self._model, path)
+        declared, versions = self.declared(path), versions_at(self._model, path)
+        near = around(self._types, path)
         seen = self.seen.setdefault(path, set())
         waiting = sorted(start)
         queued = set(waiting)
@@ -84,7 +92,7 @@ class _Carrier:
             seen.add(position)
             node = index.nodes[position]
             unsure = not forgotten.isdisjoint(node.input)
-            for name, dtype in zip(node.output, self._made(index, position, versions), strict=True):
+            for name, dtype in zip(node.output, self._made(index, position, versions, near), strict=True):
                 old = known.get(name)
                 if not name or name in declared or (old and old.dtype == dtype):
                     continue
@@ -116,11 +124,13 @@ class _Carrier:
                         self.carry(below, inner, {name} if forgotten else set())
         return found
 
-    def _made(self, index: GraphIndex, position: int, versions: Mapping[str, int]) -> Sequence[str]:
+    def _made(
+        self, index: GraphIndex, position: int, versions: Mapping[str, int], near: Mapping[str, ValueType]
+    ) -> Sequence[str]:
         node = index.nodes[position]
         bodies = [path for attribute, path in index.children.get(position, ()) if attribute != CALLED_FUNCTION]
         if not bodies:
-            return made_dtypes(node, versions, around(self._types, index.path))
+            return made_dtypes(node, versions, near)
         made = [""] * len(node.output)
         for path in bodies:  # a Loop's body makes a condition before what the Loop makes
             outputs = self._model.graphs[path].outputs[-len(made) :] if made else []

@@ -58,28 +58,35 @@ def type_findings(
     signature = _signature_of(node, versions)
     if signature is None:
         return
-    whole, place = whose(index, position), (index.path, position)
+    for code, objection, name in (*_against_inputs(signature, node, types), *_against_outputs(node, versions, types)):
+        yield Finding(Severity.ERROR, code, f"{whose(index, position)} {objection}.", index.path, position, name)
+
+
+def _against_inputs(
+    signature: _Signature, node: onnx.NodeProto, types: Mapping[str, ValueType]
+) -> Iterator[tuple[str, str, str]]:
     first: dict[str, tuple[int, str]] = {}
     for slot, name in enumerate(node.input):
         formal, text = signature.input(slot), _type_text(types.get(name) if name else None)
         if formal is None or not text:
             continue
         if formal.allowed and text not in formal.allowed:
-            sentence = f"{whole} takes {_plain(text)} as input {slot}, but allows only {_listed(formal.allowed)}."
-            yield Finding(Severity.ERROR, "input-type", sentence, *place, name)
+            allowed = ", ".join(sorted(map(_plain, formal.allowed)))
+            yield "input-type", f"takes {_plain(text)} as input {slot}, but allows only {allowed}", name
         elif formal.variable:
-            before = first.setdefault(formal.variable, (slot, text))
-            if before[1] != text:
-                sentence = (
-                    f"{whole} takes {_plain(before[1])} as input {before[0]} and {_plain(text)} as input {slot}, "
-                )
-                sentence += "but they must be of one type."
-                yield Finding(Severity.ERROR, "input-type", sentence, *place, name)
-    for slot, dtype in enumerate(made_dtypes(node, versions, types)):
-        known = types.get(node.output[slot])
+            before, other = first.setdefault(formal.variable, (slot, text))
+            if other != text:
+                both = f"{_plain(other)} as input {before} and {_plain(text)} as input {slot}"
+                yield "input-type", f"takes {both}, but they must be of one type", name
+
+
+def _against_outputs(
+    node: onnx.NodeProto, versions: Mapping[str, int], types: Mapping[str, ValueType]
+) -> Iterator[tuple[str, str, str]]:
+    for name, dtype in zip(node.output, made_dtypes(node, versions, types), strict=True):
+        known = types.get(name)
         if dtype and known and known.kind == "tensor" and known.dtype not in ("", dtype):
-            sentence = f"{whole} makes {dtype}, but its output {shown(node.output[slot])} is said to be {known.dtype}."
-            yield Finding(Severity.ERROR, "output-type", sentence, *place, node.output[slot])
+            yield "output-type", f"makes {dtype}, but its output {shown(name)} is said to be {known.dtype}", name
 
 
 def made_dtypes(node: onnx.NodeProto, versions: Mapping[str, int], types: Mapping[str, ValueType]) -> Sequence[str]:
@@ -154,7 +161,3 @@ def _type_text(kind: ValueType | None) -> str:
 
 def _plain(text: str) -> str:
     return text.removeprefix("tensor(").removesuffix(")") if text.startswith("tensor(") else text
-
-
-def _listed(allowed: frozenset[str]) -> str:
-    return ", ".join(sorted(map(_plain, allowed)))
