@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graphdebug.api.answers import blocks_answer, file_answer, json_download
-from graphdebug.api.editing import recipe_text
+from graphdebug.api.editing import files_named, recipe_text
 from graphdebug.api.models import find_entry, find_model
 from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError, plain_file
@@ -42,9 +42,15 @@ def model_file(request: Request) -> Response:
 
 
 def recipe(request: Request) -> Response:
-    """Send the edits of a draft as a recipe."""
-    entry = find_entry(request.path_params["id"])
-    return json_download(recipe_text(open_workspace(), entry), f"{Path(entry.name).stem}.recipe.json")
+    """Send the edits of a draft as a recipe; with the files that they name, as a zip."""
+    entry, workspace = find_entry(request.path_params["id"]), open_workspace()
+    text, name = recipe_text(workspace, entry), f"{Path(entry.name).stem}.recipe"
+    named = files_named(workspace, entry)
+    if not named:
+        return json_download(text, f"{name}.json")
+    files: dict[str, list[Piece]] = {f"{name}.json": [text.encode()]}
+    files |= {each: [Span(0, path.stat().st_size, file=path)] for each, path in named.items()}
+    return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
 
 
 def _zipped(model: Model, files: dict[str, list[Piece]]) -> Iterator[bytes]:

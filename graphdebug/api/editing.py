@@ -3,12 +3,15 @@
 The model that an edit makes is handed to the cache of open models, so that nobody has to read it from disk.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from filecmp import cmp
 from pathlib import Path
+from shutil import copyfile
 
 from graphdebug.api.models import model_of, put_model
 from graphdebug.edit.checking import Checked, check_edit
+from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_graph, follow_node
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import decode, encode
@@ -19,7 +22,9 @@ from graphdebug.edit.undoing import done, undone
 from graphdebug.model.document import Model
 from graphdebug.model.records import Finding, Severity
 from graphdebug.model.refs import NodeRef
+from graphdebug.model.value_types import shown
 from graphdebug.workspace import drafts
+from graphdebug.workspace.disk import saying_what_is_wrong
 from graphdebug.workspace.drafts import Changed, NewEdit
 from graphdebug.workspace.entries import EditEntry, ModelEntry
 from graphdebug.workspace.store import SKELETON, TYPES, Workspace
@@ -44,13 +49,14 @@ def draft_of(workspace: Workspace, entry: ModelEntry) -> ModelEntry:
     return entry if entry.source else drafts.begin(workspace, entry)
 
 
-def apply(workspace: Workspace, draft_id: str, *operations: Operation) -> Step:
-    """Do operations, all or none, on a draft as it is now.
+def apply(workspace: Workspace, draft_id: str, *operations: Operation, files: Mapping[str, Path] | None = None) -> Step:
+    """Do operations, all or none, on a draft as it is now. ``files`` are those that they name, wherever they lie.
 
     Raises:
         EditError: one cannot be done; nothing is changed.
         WorkspaceError: the draft was deleted, or cannot be kept; nothing is changed.
     """
+    _give(drafts.current(workspace, draft_id), files or {})
     for _ in range(_TRIES):
         draft = drafts.current(workspace, draft_id)
         model, new = model_of(draft), []
@@ -109,6 +115,29 @@ def recipe_text(workspace: Workspace, draft: ModelEntry) -> str:
 def kind_of(operation: Operation) -> str:
     """Return what a recipe calls an operation: ``insert-node``."""
     return str(type(operation).__struct_config__.tag)
+
+
+def files_named(workspace: Workspace, draft: ModelEntry) -> dict[str, Path]:
+    """Return the files that the edits that are done in a draft name."""
+    names = {str(getattr(operation, "file", "")) for operation in recipe(workspace, draft)}
+    return {path.name: path for path in sorted(given(draft).glob("*")) if path.name in names}
+
+
+def _give(draft: ModelEntry, files: Mapping[str, Path]) -> None:
+    """Keep files with a draft.
+
+    Raises:
+        EditError: another file of that name was given before.
+        WorkspaceError: the disk is full.
+    """
+    with saying_what_is_wrong("Keeping a file"):
+        for name, path in files.items():
+            target = given(draft) / name
+            target.parent.mkdir(exist_ok=True)
+            if target.exists() and not cmp(target, path, shallow=False):
+                raise EditError(f"Another file called {shown(name)} was given before: give this one another name.")
+            if not target.exists():
+                copyfile(path, target)
 
 
 def given(draft: ModelEntry) -> Path:

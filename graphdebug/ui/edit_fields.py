@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,19 +12,28 @@ import streamlit as st
 from onnx import AttributeProto, defs
 
 from graphdebug.edit.attributes import Attribute, attribute_types, from_proto
+from graphdebug.edit.constants import InputToInitializer
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.initializers import SetValues
 from graphdebug.edit.making import NewConstant
+from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import UseTarget
+from graphdebug.edit.operation import Operation
 from graphdebug.edit.targets import Graph, Node, Value, graph_target, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.model.value_types import dtype_name
+from graphdebug.ui import state
+from graphdebug.ui.edit_session import offer_file
+from graphdebug.ui.kept_files import ask_for_file
 from graphdebug.ui.words import plain
 
 _MOST_VALUES = 400
+_FILES: Mapping[type[Operation], str] = {SetValues: "npy", InputToInitializer: "npy", MergeModel: "model"}
+"""What the field ``file`` of an operation means."""
 _SLOTS = ("input", "a", "b")
 """Fields that are the number of an input of the node."""
 _DTYPES = tuple(
@@ -58,7 +68,9 @@ def _editor(model: Model) -> Editor:
     return Editor(model)
 
 
-def field(kind: Any, name: str, default: Any, subject: Subject, key: str, said: Mapping[str, Any]) -> Any:
+def field(
+    operation: type[Operation], name: str, kind: Any, default: Any, subject: Subject, key: str, said: Mapping[str, Any]
+) -> Any:
     """Draw the widget of a field and return its value; ``said`` are the fields before it.
 
     Raises:
@@ -91,9 +103,23 @@ def field(kind: Any, name: str, default: Any, subject: Subject, key: str, said: 
         return _slot(label, subject, 0 if default is msgspec.NODEFAULT else default, key)
     if kind is int:
         return int(st.number_input(label, value=0 if default is msgspec.NODEFAULT else default, step=1, key=key))
+    if name == "file" and operation in _FILES:
+        return _file(operation, key)
     if kind is str:
         return _text(label, name, default, key)
     return _json(label, kind, default, key)
+
+
+def _file(operation: type[Operation], key: str) -> str:
+    """Ask for a file of values, or for a model of the workspace; return the name that it goes by."""
+    if _FILES[operation] == "npy":
+        path = ask_for_file(state.workspace(), ["npy"], "", key)
+        return offer_file(Path(path)) if path else ""
+    models = {entry.name: entry for entry in state.workspace().models() if not entry.source}
+    chosen = st.selectbox("Model", list(models), None, key=key, placeholder="another model of the workspace")
+    if chosen is None:
+        raise EditError("Choose a model: open it first if it is not there.")
+    return offer_file(Path(models[chosen].location.path))
 
 
 def _text(label: str, name: str, default: Any, key: str) -> str:

@@ -57,12 +57,12 @@ def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
     kind = offered[title]
     st.caption(_summary(kind))
     operation = _filled(kind, subject, f"edit:{title}:{entry.id}:{entry.revision}:{choice and choice.id}")
-    if st.button("Apply", type="primary", icon=":material/check:", disabled=operation is None, key="edit-apply"):
-        assert operation is not None
-        if edit_session.do(entry, operation):
-            st.rerun()
     if reason := edit_session.refused():
         st.error(plain(reason), icon=":material/block:")
+    if st.button("Apply", type="primary", icon=":material/check:", disabled=operation is None, key="edit-apply"):
+        assert operation is not None
+        edit_session.do(entry, operation)
+        st.rerun()
 
 
 def edit_actions(entry: ModelEntry) -> tuple[Action, ...]:
@@ -110,14 +110,15 @@ def _filled(kind: type[Operation], subject: Subject, key: str) -> Operation | No
     said: dict[str, object] = {}
     try:
         fields = msgspec.structs.fields(kind)
-        aside = [each for each in fields if each.name in _ASIDE and not each.required]
-        for each in fields:
-            if each not in aside:
-                said[each.name] = field(each.type, each.name, each.default, subject, f"{key}:{each.name}", said)
-        if aside:
+        main = [each for each in fields if each.required or each.name not in _ASIDE]
+        for each in main:
+            said[each.name] = field(kind, each.name, each.type, each.default, subject, f"{key}:{each.name}", said)
+        if len(main) < len(fields):
             with st.expander("More"):
-                for each in aside:
-                    said[each.name] = field(each.type, each.name, each.default, subject, f"{key}:{each.name}", said)
+                for each in fields:
+                    if each not in main:
+                        name = each.name
+                        said[name] = field(kind, name, each.type, each.default, subject, f"{key}:{name}", said)
         return kind(**said)
     except EditError as error:
         st.caption(f":orange[{plain(str(error))}]")

@@ -1,5 +1,7 @@
 """Editing the open model from a page: the first edit makes a draft of it, which is then the open model everywhere."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from graphdebug.api import editing
@@ -14,6 +16,7 @@ from graphdebug.ui import state
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
+_FILES = "graphdebug.edit.files"
 _SAID = "graphdebug.edit.said"
 _REFUSED = "graphdebug.edit.refused"
 _SHOWN_NEXT = ("insert-", "add-", "duplicate-", "replace-")
@@ -27,7 +30,7 @@ def do(entry: ModelEntry, operation: Operation) -> bool:
     try:
         draft = editing.draft_of(workspace, entry)
         try:
-            step = editing.apply(workspace, draft.id, operation)
+            step = editing.apply(workspace, draft.id, operation, files=_files(operation))
         except EditError:
             if draft.id != entry.id:
                 workspace.delete_model(draft.id)  # begun for nothing
@@ -39,6 +42,19 @@ def do(entry: ModelEntry, operation: Operation) -> bool:
     _show(step, made)
     st.session_state[_SAID] = [operation.title, *step.notes]
     return True
+
+
+def offer_file(path: Path) -> str:
+    """Remember a file that an operation may name; returns its name."""
+    st.session_state.setdefault(_FILES, {})[path.name] = path
+    return path.name
+
+
+def _files(operation: Operation) -> dict[str, Path]:
+    """Return the files that an operation names, of those that were offered."""
+    offered: dict[str, Path] = st.session_state.get(_FILES, {})
+    name = getattr(operation, "file", "")
+    return {name: offered[name]} if name in offered else {}
 
 
 def go_to(entry: ModelEntry, position: int) -> None:
@@ -59,8 +75,8 @@ def is_behind(entry: ModelEntry) -> bool:
 
 
 def refused() -> str | None:
-    """Return why the last edit could not be done, None when it was."""
-    reason: str | None = st.session_state.get(_REFUSED)
+    """Return why the last edit could not be done, once; None when it was."""
+    reason: str | None = st.session_state.pop(_REFUSED, None)
     return reason
 
 
