@@ -1,9 +1,10 @@
-"""Which stored tensors stand for each other: by where they are used, through what is computed from them alone."""
+"""Which stored tensors stand for each other: by where they are used."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import onnx
+from onnx import helper
 
 from graphdebug.diff.records import Stored
 from graphdebug.model.document import Model
@@ -12,6 +13,16 @@ from graphdebug.model.value_types import tensor_type
 from graphdebug.view.contents import constant_owner
 
 Key = tuple[str, str, int]
+
+_PLAIN = {
+    "value_int": (onnx.TensorProto.INT64, "i"),
+    "value_ints": (onnx.TensorProto.INT64, "ints"),
+    "value_float": (onnx.TensorProto.FLOAT, "f"),
+    "value_floats": (onnx.TensorProto.FLOAT, "floats"),
+    "value_string": (onnx.TensorProto.STRING, "s"),
+    "value_strings": (onnx.TensorProto.STRING, "strings"),
+}
+"""Attributes of Constant that are no tensors: element type, and the field that holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +40,21 @@ class Tensor:
 
 
 class Constants:
-    """The constants of two models that were paired so far, each pair of places once."""
+    """The constants of two models that were paired so far, each pair once."""
 
     def __init__(self, left: Model, right: Model) -> None:
         """Pair nothing yet."""
         self.models = (left, right)
         self.pairs: dict[tuple[Key, Key], tuple[Tensor, Tensor]] = {}
-        self._seen: dict[tuple[str, str, str, str], str] = {}
 
-    def pair(self, left: tuple[str, str], right: tuple[str, str]) -> str:
-        """Pair what two constants, each given by graph path and name, are made from.
-
-        Returns what differs in how they are made from stored values, ``""``: nothing.
-        """
-        key = (*left, *right)
-        if key not in self._seen:
-            self._seen[key] = ""  # what is on its way counts as the same: a cycle must not go on for ever
-            self._seen[key] = self._paired(left, right)
-        return self._seen[key]
+    def pair(self, left: tuple[str, str], right: tuple[str, str]) -> bool:
+        """Pair what two constants, each given by graph path and name, are stored as; False: in different ways."""
+        found = [list(_stored(model, *place)) for model, place in zip(self.models, (left, right), strict=True)]
+        if len(found[0]) != len(found[1]):
+            return False
+        for pair in zip(*found, strict=True):
+            self.add(*pair)
+        return True
 
     def is_constant(self, side: int, graph: str, name: str) -> bool:
         """Say whether a value is a constant."""
@@ -59,30 +67,9 @@ class Constants:
     def pair_attributes(self, left: tuple[str, int], right: tuple[str, int]) -> None:
         """Pair the tensors that attributes of two nodes, each given by graph path and index, hold under one name."""
         ours, theirs = (_held(model, *place) for model, place in zip(self.models, (left, right), strict=True))
-        for name in ours.keys() & theirs.keys():
-            self.add(ours[name], theirs[name])
-
-    def _paired(self, left: tuple[str, str], right: tuple[str, str]) -> str:
-        (ours, name), (theirs, other_name) = (
-            _source(model, *place) for model, place in zip(self.models, (left, right), strict=True)
-        )
-        if ours is None or theirs is None:
-            return "a constant on one side only"
-        found = list(_tensors(ours, name)), list(_tensors(theirs, other_name))
-        if found[0] and len(found[0]) == len(found[1]):
-            for pair in zip(*found, strict=True):
-                self.add(*pair)
-            return ""
-        one, other = _maker(ours, name), _maker(theirs, other_name)
-        if found[0] or found[1] or one is None or other is None:
-            return "stored on one side, computed from constants on the other"
-        if (one.domain, one.op_type) != (other.domain, other.op_type) or len(one.input) != len(other.input):
-            return f"computed from constants by {one.op_type} → by {other.op_type}"
-        if plain_attributes(one) != plain_attributes(other):
-            return f"the attributes of the {one.op_type} that computes it"
-        sides = zip(one.input, other.input, strict=True)
-        said = (self.pair((ours.path, a), (theirs.path, b)) for a, b in sides if a or b)
-        return next(filter(None, list(said)), "")
+        for name, tensor in ours.items():
+            if name in theirs:
+                self.add(tensor, theirs[name])
 
 
 def plain_attributes(node: onnx.NodeProto) -> dict[str, bytes]:
@@ -110,13 +97,14 @@ def _exact(attribute: onnx.AttributeProto) -> bytes:
     return bytes(bare.SerializeToString(deterministic=True))
 
 
-def _source(model: Model, path: str, name: str) -> tuple[GraphIndex | None, str]:
-    """Return the graph that holds a constant, and its name there, behind any Identity."""
+def _stored(model: Model, path: str, name: str) -> Iterator[Tensor]:
+    """Go through the tensors that a constant is stored as, behind any Identity."""
     owner = constant_owner(model, path, name)
     while owner is not None and (node := _maker(owner, name)) is not None and node.op_type == "Identity":
-        path, name = owner.path, node.input[0]
-        owner = constant_owner(model, path, name)
-    return owner, name
+        name = node.input[0]
+        owner = constant_owner(model, owner.path, name)
+    if owner is not None:
+        yield from _tensors(owner, name)
 
 
 def _maker(index: GraphIndex, name: str) -> onnx.NodeProto | None:
@@ -138,6 +126,17 @@ def _tensors(index: GraphIndex, name: str) -> Iterator[Tensor]:
             elif attribute.name == "sparse_value" and attribute.HasField("sparse_tensor"):
                 yield _tensor(index, name, attribute.sparse_tensor.values)
                 yield _tensor(index, name, attribute.sparse_tensor.indices, 1)
+            elif attribute.name in _PLAIN:
+                yield _tensor(index, name, _as_tensor(attribute))
+
+
+def _as_tensor(attribute: onnx.AttributeProto) -> onnx.TensorProto:
+    """Return the tensor that a Constant makes of numbers or texts."""
+    kind, field = _PLAIN[attribute.name]
+    value = getattr(attribute, field)
+    if isinstance(value, int | float | bytes):
+        return helper.make_tensor("", kind, [], [value])  # type: ignore[list-item]
+    return helper.make_tensor("", kind, [len(value)], list(value))
 
 
 def _tensor(index: GraphIndex, name: str, proto: onnx.TensorProto, part: int = 0) -> Tensor:

@@ -104,15 +104,15 @@ def _inside(
     if ours.op_type in COMMUTATIVE:
         left, right = (sorted(names, key=bool) for names in (left, right))
     for slot, names in enumerate(zip(left, right, strict=False)):
-        if all(names) and (what := constants.pair((one.path, names[0]), (other.path, names[1]))):
-            yield f"input {slot}: {what}"
+        if all(names) and not constants.pair((one.path, names[0]), (other.path, names[1])):
+            yield f"input {slot}: sparse on one side only"
     constants.pair_attributes((one.path, a), (other.path, b))
     for slot, (mine, their) in enumerate(zip_longest(ours.input, theirs.input, fillvalue="")):
         if bool(mine) != bool(their) and not _is_told(said, f"input {slot}"):
             yield f"input {slot}: {shown(mine) if mine else 'none'} → {shown(their) if their else 'none'}"
     before, after = plain_attributes(ours), plain_attributes(theirs)
-    for name in before.keys() & after.keys():
-        if before[name] != after[name] and not _is_told(said, f"attribute {name}"):
+    for name in before:
+        if name in after and before[name] != after[name] and not _is_told(said, f"attribute {name}"):
             yield f"attribute {shown(name)[1:-1]}: not exactly the same"
 
 

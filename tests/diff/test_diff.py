@@ -138,6 +138,30 @@ def test_weights_are_compared_by_value_also_under_another_name(opened: Callable[
     assert any("the same numbers" in each for each in found.sentences)
 
 
+def test_how_a_constant_is_kept_is_no_difference(opened: Callable[..., Model]) -> None:
+    helper = onnx.helper
+
+    def constant(how: str, value: float) -> Callable[[onnx.ModelProto], None]:
+        def change(proto: onnx.ModelProto) -> None:
+            attribute = {"value_floats": [value] * 10, "value": helper.make_tensor("", 1, [10], [value] * 10)}
+            if how == "initializer":
+                proto.graph.initializer.append(helper.make_tensor("k", 1, [10], [value] * 10))
+            else:
+                proto.graph.node.insert(0, helper.make_node("Constant", [], ["k"], **{how: attribute[how]}))
+                proto.graph.node.insert(1, helper.make_node("Identity", ["k"], ["copy"]))
+            proto.graph.node[-2].input[2] = "k" if how == "initializer" else "copy"
+
+        return change
+
+    hows = ("initializer", "value", "value_floats")
+    for left in hows:
+        for right in hows:
+            assert diff(opened("mlp.onnx", constant(left, 0.5)), opened("mlp.onnx", constant(right, 0.5))).same
+            found = diff(opened("mlp.onnx", constant(left, 0.5)), opened("mlp.onnx", constant(right, 0.25)))
+            assert [(each.differing, each.max_abs) for each in found.weights] == [(10, 0.25)]
+            assert not found.graphs[0].nodes
+
+
 def test_inside_branches_and_functions(opened: Callable[..., Model]) -> None:
     def branch(proto: onnx.ModelProto) -> None:
         node = next(node for node in proto.graph.node if node.op_type == "If")
