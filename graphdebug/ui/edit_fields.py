@@ -1,17 +1,15 @@
 """The fields of an operation as widgets: what they mean is told by their types and names."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import onnx
-import pandas as pd
 import streamlit as st
-from onnx import AttributeProto, defs
 
-from graphdebug.edit.attributes import Attribute, attribute_types, from_proto
+from graphdebug.edit.attributes import Attribute
 from graphdebug.edit.constants import InputToInitializer
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
@@ -24,9 +22,10 @@ from graphdebug.edit.targets import Graph, Node, Value, graph_target, node_targe
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.refs import NodeRef, TensorRef
+from graphdebug.model.refs import MAIN_GRAPH, NodeRef, TensorRef
 from graphdebug.model.value_types import dtype_name
 from graphdebug.ui import state
+from graphdebug.ui.edit_attributes import attribute_field, attributes_field, constants_field, operators
 from graphdebug.ui.edit_session import offer_file
 from graphdebug.ui.kept_files import ask_for_file
 from graphdebug.ui.words import plain
@@ -89,14 +88,20 @@ def field(
         return tuple(_target(subject, each) for each in _values(label, subject, key, default))
     if kind == tuple[UseTarget, ...] | None:
         return _uses(label, subject, key, said)
+    if kind == tuple[UseTarget, ...]:
+        return _uses(label, subject, key, said, none="none") or ()
+    if kind == dict[int, tuple[UseTarget, ...]]:
+        return {}
+    if kind == tuple[Value, ...] | None:
+        return tuple(_target(subject, each) for each in _values(label, subject, key, None)) or None
     if kind == dict[int, int] | None:
         return _bypass(subject, key)
     if kind == tuple[Attribute, ...]:
-        return _attributes(label, key, str(said.get("op", "")), str(said.get("domain", "")))
+        return attributes_field(label, key, str(said.get("op", "")), str(said.get("domain", "")))
     if kind == tuple[NewConstant, ...]:
-        return _constants(key, str(said.get("op", "")), str(said.get("domain", "")))
+        return constants_field(key, str(said.get("op", "")), str(said.get("domain", "")))
     if kind == Attribute:
-        return _attribute(subject, key)
+        return attribute_field(subject.index.nodes[subject.nodes[0]], key)
     if kind is bool:
         return st.checkbox(label, bool(default), key=key)
     if kind is int and name in _SLOTS and len(subject.nodes) == 1:
@@ -105,8 +110,21 @@ def field(
         return int(st.number_input(label, value=0 if default is msgspec.NODEFAULT else default, step=1, key=key))
     if name == "file" and operation in _FILES:
         return _file(operation, key)
-    if kind is str:
-        return _text(label, name, default, key)
+    if kind in (str, str | None):
+        return _text(label, name, default, key) or ("" if kind is str else None)
+    if get_origin(kind) is Literal:
+        return st.selectbox(label, get_args(kind), key=key)
+    if name == "shape":
+        return _shape(label, default, key)
+    if name == "lengths":
+        return _lengths(subject, key)
+    if kind == int | str:
+        text = st.text_input(label, key=key, placeholder="8, or a name such as batch")
+        return int(text) if text.strip().isdecimal() else text.strip()
+    if kind in (tuple[str, ...], tuple[str, ...] | None):
+        text = st.text_input(label, key=key, placeholder="a, b")
+        names = tuple(part.strip() for part in text.split(",") if part.strip())
+        return names or (None if default is None else default)
     return _json(label, kind, default, key)
 
 
@@ -125,7 +143,7 @@ def _file(operation: type[Operation], key: str) -> str:
 def _text(label: str, name: str, default: Any, key: str) -> str:
     given = "" if default is msgspec.NODEFAULT or default is None else str(default)
     if name == "op":
-        return st.selectbox(label, _operators(), None, key=key, accept_new_options=True, placeholder="Relu") or ""
+        return st.selectbox(label, operators(), None, key=key, accept_new_options=True, placeholder="Relu") or ""
     if name in ("to", "dtype"):
         options = [*([""] if given == "" and default is not msgspec.NODEFAULT else []), *_DTYPES]
         return st.selectbox(label, options, options.index(given) if given in options else 0, key=key)
@@ -149,6 +167,27 @@ def _slot(label: str, subject: Subject, default: int, key: str) -> int:
     }
     chosen = st.selectbox(label, list(titles), min(default, len(inputs)), key=key, format_func=titles.__getitem__)
     return int(chosen)
+
+
+def _shape(label: str, default: Any, key: str) -> tuple[int | str | None, ...] | None:
+    """Write a shape as people do: ``1, 3, height, ?``."""
+    text = st.text_input(label, key=key, placeholder="1, 3, height, ?   (empty: as it is)")
+    parts = [part.strip() for part in text.strip("[]() ").replace("×", ",").split(",")]
+    if not text.strip():
+        return None
+    return tuple(int(part) if part.isdecimal() else None if part in ("?", "") else part for part in parts)
+
+
+def _lengths(subject: Subject, key: str) -> dict[str, int]:
+    """Ask for the length of each symbolic dimension."""
+    types = subject.model.types[MAIN_GRAPH]
+    inputs = subject.model.graphs[MAIN_GRAPH].inputs
+    shapes = [types[name].shape or () for name in inputs if name in types]
+    dims = dict.fromkeys(dim for shape in shapes for dim in shape if isinstance(dim, str))
+    if not dims:
+        raise EditError("The inputs have no symbolic dimensions.")
+    asked = {dim: st.number_input(plain(dim), 1, value=None, step=1, key=f"{key}:{dim}") for dim in dims}
+    return {dim: int(length) for dim, length in asked.items() if length is not None}
 
 
 def _known_values(subject: Subject) -> list[str]:
@@ -182,8 +221,10 @@ def _values(label: str, subject: Subject, key: str, default: Any) -> list[str]:
     return st.multiselect(label, _known_values(subject), given, key=key, accept_new_options=True)
 
 
-def _uses(label: str, subject: Subject, key: str, said: Mapping[str, Any]) -> tuple[UseTarget, ...] | None:
-    """Choose among the uses of the value; none chosen: all."""
+def _uses(
+    label: str, subject: Subject, key: str, said: Mapping[str, Any], none: str = "all"
+) -> tuple[UseTarget, ...] | None:
+    """Choose among the uses of the value; ``none`` says what it means when none is chosen."""
     value = said.get("value")
     name = getattr(value, "name", value)
     if not name or len(found := uses(subject.editor, subject.graph, name)) < 2:
@@ -196,7 +237,8 @@ def _uses(label: str, subject: Subject, key: str, said: Mapping[str, Any]) -> tu
         else:
             titles[use] = f"{index.nodes[use.node].op_type} {index.names[use.node]} · input {use.slot}"
     options = [use for use in found if use.node != OUTPUT or use.graph == subject.graph]
-    chosen = st.multiselect(label, options, key=key, format_func=titles.__getitem__, placeholder=f"all {len(found)}")
+    hint = f"{none} of {len(found)}"
+    chosen = st.multiselect(label, options, key=key, format_func=titles.__getitem__, placeholder=hint)
     if not chosen:
         return None
     return tuple(
@@ -228,104 +270,3 @@ def _bypass(subject: Subject, key: str) -> dict[int, int] | None:
         if taken is not None:
             chosen[slot] = taken
     return chosen or None
-
-
-def _constants(key: str, op: str, domain: str) -> tuple[NewConstant, ...]:
-    """Write constants for the other inputs of a new node, by the names that its operator gives them."""
-    schema = _schema(op, domain) if op else None
-    if schema is None:
-        return ()
-    made = []
-    for slot, name in enumerate((each.name for each in schema.inputs[1:]), 1):
-        optional = " (optional)" if schema.min_input <= slot else ""
-        text = st.text_input(f"Constant {name}{optional}", key=f"{key}:{op}:{slot}", placeholder="0.5 or [1, 2, 3]")
-        if text.strip():
-            try:
-                made.append(NewConstant(input=slot, values=msgspec.json.decode(text)))
-            except msgspec.DecodeError:
-                made.append(NewConstant(input=slot, values=text, dtype="string"))
-    return tuple(made)
-
-
-def _attribute(subject: Subject, key: str) -> Attribute:
-    """Choose an attribute of the node, or name a new one, and write its value."""
-    node = subject.index.nodes[subject.nodes[0]]
-    present = {each.name: from_proto(each) for each in node.attribute}
-    schema = _schema(node.op_type, node.domain)
-    known = dict(schema.attributes) if schema else {}
-    name = st.selectbox(
-        "Attribute", list(dict.fromkeys([*present, *known])), None, key=f"{key}:name", accept_new_options=True
-    )
-    if not name:
-        raise EditError("Choose an attribute, or write a new name.")
-    now = present.get(name) or (_default(known[name]) if name in known else Attribute(name, "int", 0))
-    types = attribute_types()
-    kind = st.selectbox("Type", types, types.index(now.type), key=f"{key}:{name}:type")
-    text = st.text_area(
-        "Value",
-        _written(now) if kind == now.type else "",
-        key=f"{key}:{name}:{kind}",
-        help="A number or a text; a list in brackets; of a tensor its dtype, shape and values as JSON.",
-    )
-    return Attribute(name, kind, _read(kind, text))
-
-
-def _attributes(label: str, key: str, op: str, domain: str) -> tuple[Attribute, ...]:
-    """Write attributes of a new node in a table that knows those of its operator."""
-    schema = _schema(op, domain) if op else None
-    rows = [_default(each) for each in schema.attributes.values()] if schema else []
-    table = pd.DataFrame(
-        [{"name": row.name, "type": row.type, "value": ""} for row in rows], columns=["name", "type", "value"]
-    )
-    st.caption(f"{label}: those left empty keep their defaults")
-    edited = st.data_editor(
-        table,
-        key=f"{key}:{domain}:{op}",
-        num_rows="dynamic",
-        hide_index=True,
-        column_config={"type": st.column_config.SelectboxColumn(options=list(attribute_types()))},
-    )
-    cells = edited.fillna("").astype(str)[["name", "type", "value"]].itertuples(index=False)
-    written = [(name, kind or "int", text) for name, kind, text in cells if name and text.strip()]
-    return tuple(Attribute(name, kind, _read(kind, text)) for name, kind, text in written)
-
-
-def _written(attribute: Attribute) -> str:
-    return attribute.value if isinstance(attribute.value, str) else msgspec.json.encode(attribute.value).decode()
-
-
-def _read(kind: str, text: str) -> Any:
-    """Read what was written for an attribute of type ``kind``."""
-    text = text.strip()
-    if kind == "string":
-        return text
-    if kind == "strings" and not text.startswith("["):
-        return [part.strip() for part in text.split(",")]
-    if kind in ("ints", "floats") and not text.startswith("["):
-        text = f"[{text}]"
-    if kind == "float" and text.lstrip("+-").lower() in ("nan", "inf"):
-        return text
-    try:
-        return msgspec.json.decode(text or "null")
-    except msgspec.DecodeError as error:
-        raise EditError(f"{text[:40]!r} is no {kind}: {error}.") from None
-
-
-def _schema(op: str, domain: str) -> Any:
-    try:
-        return defs.get_schema(op, "" if domain == "ai.onnx" else domain)
-    except defs.SchemaError:
-        return None
-
-
-def _default(known: Any) -> Attribute:
-    """Return an attribute of an operator with its default value."""
-    if known.default_value.name:
-        return from_proto(known.default_value)
-    return Attribute(known.name, AttributeProto.AttributeType.Name(known.type.value).lower(), "")
-
-
-@st.cache_data(show_spinner=False)
-def _operators() -> list[str]:
-    schemas: Sequence[Any] = defs.get_all_schemas()
-    return sorted({schema.name for schema in schemas if not schema.domain and not schema.deprecated})
