@@ -1,6 +1,7 @@
 """``graphdebug edit`` on the sample models, and what it refuses."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,31 @@ def test_external_data_goes_along_only_to_another_folder(run: Run, samples: Path
     assert sorted(path.name for path in (tmp_path / "away").iterdir()) == ["out.onnx", "w.bin"]
 
 
+def test_large_new_values_come_from_beside_the_recipe_and_go_beside_the_result(run: Run, tmp_path: Path) -> None:
+    old, new = np.zeros((600, 600), np.float32), np.eye(600, dtype=np.float32)
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["p"]), onnx.helper.make_node("Add", ["p", "b"], ["y"])],
+        "one",
+        [info("x", onnx.TensorProto.FLOAT, [1, 600])],
+        [info("y", onnx.TensorProto.FLOAT, [1, 600])],
+        [onnx.numpy_helper.from_array(old, "w"), onnx.numpy_helper.from_array(old[0], "b")],
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 20)], ir_version=10)
+    (tmp_path / "away").mkdir()
+    np.save(tmp_path / "new.npy", new)
+    recipe = write(tmp_path / "r.json", '{"operation": "set-values", "initializer": "w", "file": "new.npy"}')
+    for external in (False, True):
+        onnx.save(model, tmp_path / "m.onnx", save_as_external_data=external, location="w.bin")
+        done = run("edit", tmp_path / "m.onnx", "--recipe", recipe, "-o", tmp_path / "away" / "out.onnx")
+        assert (done.returncode, done.stderr) == (0, "")
+        session = onnxruntime.InferenceSession(tmp_path / "away" / "out.onnx", providers=["CPUExecutionProvider"])
+        feeds = {"x": np.arange(600, dtype=np.float32).reshape(1, 600)}
+        assert np.array_equal(session.run(None, feeds)[0], feeds["x"])
+        files = {path.suffix for path in (tmp_path / "away").iterdir()}
+        assert files == ({".onnx", ".data", ".bin"} if external else {".onnx"})
+
+
 def test_a_broken_result_is_written_only_when_that_is_asked_for(run: Run, samples: Path, tmp_path: Path) -> None:
     cast = {
         "operation": "insert-node",
@@ -111,7 +137,5 @@ def test_what_cannot_be_is_said(run: Run, samples: Path, tmp_path: Path, options
     done = run("edit", samples / "mlp.onnx", *options)
     assert done.returncode == 2
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
-    import re
-
     assert re.search(said, done.stderr), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
