@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 
@@ -28,6 +29,9 @@ class Operation(
     tag=_tag,
 ):
     """An edit. Its fields are what a recipe holds; nodes and values in it are targets (targets.py)."""
+
+    heavy: ClassVar[bool] = False
+    """It runs code that is not ours or takes long: it is done in a worker (`job.apply_job`)."""
 
     @property
     @abstractmethod

@@ -10,6 +10,7 @@ import msgspec
 
 from graphdebug.edit.casting import InsertCast, SetType
 from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, RenameNode, SetAttribute, SetOperator
+from graphdebug.edit.cleaning import CleanUp, SortNodes
 from graphdebug.edit.constants import (
     ConstantToInitializer,
     InitializerToConstant,
@@ -22,6 +23,7 @@ from graphdebug.edit.initializers import CastInitializer, SetValues
 from graphdebug.edit.inlining import InlineFunction
 from graphdebug.edit.layouts import ChangeLayout, ReverseChannels
 from graphdebug.edit.merging import MergeModel
+from graphdebug.edit.metadata import SetHeader, SetMetadata, StripDocs
 from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
@@ -70,6 +72,11 @@ OPERATIONS: tuple[type[Operation], ...] = (
     DropUnused,
     MakeExternal,
     MakeInline,
+    SortNodes,
+    CleanUp,
+    StripDocs,
+    SetMetadata,
+    SetHeader,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 
