@@ -89,7 +89,7 @@ class _Marks:
         self.domains: set[str] = set()
 
     def add(self, splice: Splice) -> bool:
-        """Take a splice into account; False when it replaced whole graphs."""
+        """Take a splice into account; False when it concerns all of the model."""
         self.ways = {to: whole for way, whole in self.ways.items() if (to := followed(way, [splice]))}
         self.names = {to: names for way, names in self.names.items() if (to := followed(way, [splice]))}
         if not splice.way:
@@ -97,6 +97,11 @@ class _Marks:
             if splice.field == "opset_import":
                 self._import(splice)
             return splice.field not in ("graph", "functions")
+        if any(field == "opset_import" for field, _ in splice.way):
+            return False  # another version: every operator may mean something else
+        if splice.way[0][0] not in ("graph", "functions"):
+            return True  # metadata, training graphs: nothing that is checked here
+        self.header |= splice.way[0][0] == "functions"
         home = next(depth for depth in range(len(splice.way), 0, -1) if splice.way[depth - 1][0] in _GRAPHS)
         for depth in range(1, home):
             if splice.way[depth][0] == "node":
@@ -108,7 +113,6 @@ class _Marks:
             if len(rest) == 1 and splice.field in ("input", "output"):
                 self._name(graph, (str(name) for name in (*splice.removed, *splice.added) if name))
         elif splice.field == "opset_import":
-            self.header = True
             self._import(splice)
         elif splice.field == "node":
             self._nodes(graph, splice)

@@ -69,6 +69,7 @@ def wrong_type(editor: Editor) -> None:
         (lambda editor: editor.set_output("", 1, 0, editor.graph().nodes[0].output[0]), "duplicate-name", "2 times"),
         (lambda editor: editor.set_input("", 0, 0, editor.graph().nodes[3].output[0]), "graph-cycle", "circle"),
         (lambda editor: editor.splice((), "opset_import", 0, 1), "domain-not-imported", "does not import"),
+        (lambda editor: editor.set_field((("opset_import", 0),), "version", 99), "unknown-opset", "not known here"),
         (
             lambda editor: editor.set_field((*editor.way(), ("input", 0)), "type", None),
             "untyped-value",
