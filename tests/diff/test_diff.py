@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import jsonschema
 import numpy as np
@@ -14,9 +15,13 @@ from onnx import numpy_helper
 from graphdebug.diff.engine import diff
 from graphdebug.diff.json import from_json, schema, to_json
 from graphdebug.diff.records import ModelDiff
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.shapes import infer_types
 from graphdebug.view.differences import Kind
+from tests.edit.running import tried
+from tests.edit.test_sequences import MODELS, any_operation
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "diff-schema.json"
 SAMPLES = sorted(path.name for path in (Path(__file__).parents[2] / "sample_models").glob("*.onnx"))
@@ -212,6 +217,24 @@ def test_what_is_left_out_given_a_default_or_declared(opened: Callable[..., Mode
     two = [opened("mlp.onnx", lambda proto, kind=kind: proto.graph.value_info.append(kind)) for kind in types]
     (node,) = diff(*two).graphs[0].nodes
     assert node.what == ("type of output 0: float batch×32 → float16 batch×32",)
+
+
+@pytest.mark.parametrize("path", MODELS[::2], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_after_any_edit(path: Path) -> None:
+    """Whatever was edited, also what is broken now: it can be told, and what was edited is the same as itself."""
+    rng = Random(f"diff {path}")
+    model = open_model(path)
+    for _ in range(6):
+        try:
+            after = tried(model, any_operation(rng, Editor(model), path.name), files=path.parent)
+        except EditError:
+            continue
+        found = diff(model, after.model)
+        assert from_json(to_json(found)) == found
+        assert found.same == (found.sentences == ("Nothing differs.",))
+        assert found.same or after.splices
+        assert diff(after.model, after.model).same
+        model = after.model
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.int64, np.complex64, np.bool_])
