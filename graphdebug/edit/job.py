@@ -1,11 +1,14 @@
-"""The job that edits a model file by a recipe: do the operations, check the result, write it if it is sound."""
+"""Jobs that edit: a model file by a recipe, checked and written if it is sound; and one heavy operation on a draft."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from graphdebug.edit.checking import check_edit
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.operation import edited
 from graphdebug.edit.operations import decode
 from graphdebug.edit.recipe import Recipe, from_json, replay
 from graphdebug.model.check import every_finding
@@ -17,6 +20,10 @@ from graphdebug.model.shapes import infer
 from graphdebug.model.value_types import shown
 
 EDIT_JOB = "graphdebug.edit.job:edit_job"
+APPLY_JOB = "graphdebug.edit.job:apply_job"
+
+SPLICES_FILE = "splices.msgpack"
+"""In the folder of an `apply_job`: a tuple of Splice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,43 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
     progress(None, "writing")
     written = () if broken and not request.broken else _write(done.model, request, files)
     return EditResult(steps, live, broken, written)
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """Do one operation (as JSON) on a model as it is now. Large new values go to the model's folder of values.
+
+    ``files`` is the folder of the files that the operation names.
+    """
+
+    model: ModelLocation
+    operation: str
+    files: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyResult:
+    """What was done, and what the user should know of it. The splices are in the file `SPLICES_FILE`."""
+
+    title: str
+    notes: tuple[str, ...] = ()
+
+
+def apply_job(request: ApplyRequest, folder: Path, progress: Callable[[float | None, str], None]) -> ApplyResult:
+    """Do an operation that runs foreign code (`Operation.heavy`) and leave its splices in ``folder``; a job function.
+
+    Raises:
+        EditError: it cannot be done.
+        NotAModel: what was kept of the model is none.
+        OSError: a file cannot be read or written.
+    """
+    operation = decode(request.operation)
+    progress(None, "reading the structure")
+    model = open_model(request.model)
+    progress(None, operation.title)
+    done = edited(model, operation, files=Path(request.files) if request.files else None)
+    (folder / SPLICES_FILE).write_bytes(msgspec.msgpack.encode(done.splices))
+    return ApplyResult(operation.title, done.notes)
 
 
 def _said(finding: Finding) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from graphdebug.edit.constants import (
     InitializerToInput,
     InputToInitializer,
 )
+from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.dims import FreezeDims, RenameDim, SetBatch
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.initializers import CastInitializer, SetValues
@@ -29,6 +30,7 @@ from graphdebug.edit.operation import Operation
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
+from graphdebug.edit.shape_writing import WriteShapes
 from graphdebug.edit.storing import MakeExternal, MakeInline
 from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 
@@ -77,6 +79,8 @@ OPERATIONS: tuple[type[Operation], ...] = (
     StripDocs,
     SetMetadata,
     SetHeader,
+    WriteShapes,
+    ConvertOpset,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 
