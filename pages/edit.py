@@ -6,7 +6,7 @@ from graphdebug.ui import edit_session, state
 from graphdebug.ui.choice_panel import choice_panel
 from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.edit_form import edit_actions, edit_form
-from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view
+from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view, work_view
 from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.workspace.entries import ModelEntry
@@ -23,6 +23,7 @@ def workbench(entry: ModelEntry) -> None:
     with panel:
         coloring_form(entry)
         edit_bar(entry)
+        work_view(entry)
         change, history, problems, details = st.tabs(["Change", "History", "Problems", "Details"], key="edit:tab")
         with change:
             edit_form(entry, choice)

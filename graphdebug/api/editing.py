@@ -13,18 +13,20 @@ from graphdebug.api.models import model_of, put_model
 from graphdebug.edit.checking import Checked, check_edit
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_graph, follow_node
+from graphdebug.edit.job import ApplyRequest, ApplyResult
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import decode, encode
 from graphdebug.edit.recipe import Recipe, Source, to_json
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import done, undone
+from graphdebug.jobs import service
 from graphdebug.model.document import Model
 from graphdebug.model.records import Finding, Severity
 from graphdebug.model.refs import NodeRef
 from graphdebug.model.value_types import shown
 from graphdebug.workspace import drafts
-from graphdebug.workspace.disk import saying_what_is_wrong
+from graphdebug.workspace.disk import WorkspaceError, saying_what_is_wrong
 from graphdebug.workspace.drafts import Changed, NewEdit
 from graphdebug.workspace.entries import EditEntry, ModelEntry
 from graphdebug.workspace.store import SKELETON, TYPES, Workspace
@@ -72,6 +74,31 @@ def apply(workspace: Workspace, draft_id: str, *operations: Operation, files: Ma
         except Changed:
             continue
     raise drafts.busy()
+
+
+def start(workspace: Workspace, draft_id: str, operation: Operation, files: Mapping[str, Path] | None = None) -> str:
+    """Do an operation that takes long, or needs foreign code, in a worker; returns the job's id.
+
+    Raises:
+        EditError: another file of a name was given before.
+        WorkspaceError: the draft was deleted, or the job cannot be recorded.
+    """
+    draft = drafts.current(workspace, draft_id)
+    _give(draft, files or {})
+
+    def keep(result: ApplyResult, splices: tuple[Splice, ...]) -> None:
+        before = model_of(draft)
+        new = NewEdit(operation.title, encode(operation), result.notes, splices)
+        try:
+            step = _kept(
+                workspace, draft, draft.position + 1, before, done(before, splices), splices, result.notes, [new]
+            )
+        except Changed:
+            raise WorkspaceError("The model was edited meanwhile: do it again.") from None
+        service.check_draft(workspace, step.draft)
+
+    request = ApplyRequest(draft.location, encode(operation), str(given(draft)))
+    return service.edit_draft(workspace, draft, request, f"{operation.title}: {draft.name}", keep)
 
 
 def go_to(workspace: Workspace, draft_id: str, position: int) -> Step:

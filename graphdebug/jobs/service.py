@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from graphdebug.edit.job import APPLY_JOB, SPLICES_FILE, ApplyRequest, ApplyResult
+from graphdebug.edit.splice import Splice
 from graphdebug.jobs.summaries import summarise
 from graphdebug.model.records import CheckRequest, ModelRecord, OpenRequest
 from graphdebug.runtime.events import Failure, Limits, WorkerError
@@ -202,6 +204,26 @@ def check_draft(workspace: Workspace, draft: ModelEntry) -> str:
         record = task.run(_CHECK, CheckRequest(draft.location), _OPEN_LIMITS, ModelRecord)
         with suppress(drafts.Changed):
             drafts.learn(workspace, draft, record, task.job.folder / TYPES)
+        remove(task.job.folder)
+        return {}
+
+    return _begin(workspace, job, work)
+
+
+def edit_draft(
+    workspace: Workspace,
+    draft: ModelEntry,
+    request: ApplyRequest,
+    title: str,
+    keep: Callable[[ApplyResult, tuple[Splice, ...]], None],
+) -> str:
+    """Do an operation on a draft in a worker; ``keep`` is called with what came of it. Returns the job's id."""
+    job = workspace.add_job("edit", APPLY_JOB, request, title=title, model_id=draft.id)
+
+    def work(task: Task) -> dict[str, Any]:
+        result = task.run(APPLY_JOB, request, Limits(), ApplyResult)
+        written = task.job.folder / SPLICES_FILE
+        keep(result, msgspec.msgpack.decode(written.read_bytes(), type=tuple[Splice, ...]))
         remove(task.job.folder)
         return {}
 

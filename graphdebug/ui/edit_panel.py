@@ -7,6 +7,7 @@ from graphdebug.model.records import Severity
 from graphdebug.ui import edit_session, state
 from graphdebug.ui.edit_outcome import outcome_bar
 from graphdebug.ui.findings_list import findings_list
+from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.words import ago, plain, plural
 from graphdebug.workspace.entries import EditEntry, JobState, ModelEntry
 
@@ -42,6 +43,15 @@ def edit_bar(entry: ModelEntry) -> None:
         outcome_bar(entry)
     else:
         st.caption("The first change makes an edited copy: this model is never touched.")
+
+
+def work_view(entry: ModelEntry) -> None:
+    """Show how far an edit is that goes on in a worker, or how it failed."""
+    jobs = state.workspace().jobs("edit", entry.id, limit=1)
+    if jobs and jobs[0].state.active:
+        follow(jobs[0].id)
+    elif jobs and jobs[0].id == edit_session.started():
+        failure(jobs[0])
 
 
 def history_view(entry: ModelEntry) -> None:

@@ -18,6 +18,7 @@ from graphdebug.workspace.entries import ModelEntry
 
 _FILES = "graphdebug.edit.files"
 _SAID = "graphdebug.edit.said"
+_STARTED = "graphdebug.edit.started"
 _REFUSED = "graphdebug.edit.refused"
 _SHOWN_NEXT = ("insert-", "add-", "duplicate-", "replace-")
 """Operations that make something new, which is what one wants to see then."""
@@ -25,11 +26,16 @@ _SHOWN_NEXT = ("insert-", "add-", "duplicate-", "replace-")
 
 def do(entry: ModelEntry, operation: Operation) -> bool:
     """Do an operation on the open model; False (and what to say is kept) when it cannot be done."""
-    st.session_state.pop(_REFUSED, None)
+    for key in (_REFUSED, _STARTED):
+        st.session_state.pop(key, None)
     workspace = state.workspace()
     try:
         draft = editing.draft_of(workspace, entry)
         try:
+            if operation.heavy:
+                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, _files(operation))
+                _follow(draft)
+                return True
             step = editing.apply(workspace, draft.id, operation, files=_files(operation))
         except EditError:
             if draft.id != entry.id:
@@ -68,6 +74,12 @@ def go_to(entry: ModelEntry, position: int) -> None:
     _show(step)
 
 
+def started() -> str | None:
+    """Return the id of the job that does the last edit in a worker; None when that was done at once."""
+    job_id: str | None = st.session_state.get(_STARTED)
+    return job_id
+
+
 def is_behind(entry: ModelEntry) -> bool:
     """Say whether the open model is another one by now, or was edited since ``entry`` was read."""
     now = state.current_model()
@@ -84,6 +96,14 @@ def say() -> None:
     """Say what the last edit did, once."""
     for sentence in st.session_state.pop(_SAID, ()):
         st.toast(sentence, icon=":material/edit:")
+
+
+def _follow(draft: ModelEntry) -> None:
+    """Make a draft the open model whose edit goes on in a worker; what is chosen stays, as nothing changed yet."""
+    names = ("graph", "node", "value", "selected", "from", "to")
+    kept = {name: state.parameter(name) for name in names}
+    state.open_model(draft.id)
+    state.set_parameters(**kept)
 
 
 def _show(step: Step, made: NodeRef | None = None) -> None:

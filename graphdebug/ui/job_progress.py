@@ -14,7 +14,14 @@ _POLL_SECONDS = 0.7
 _MOMENT = 3  # seconds
 _TITLE = {"sidebar": 34, "page": 60}
 """Letters of a job's title that fit in one line."""
-_VERBS = {"check": "Checking", "open": "Opening", "run": "Running", "compare": "Comparing", "measure": "Measuring"}
+_VERBS = {
+    "check": "Checking",
+    "edit": "Editing",
+    "open": "Opening",
+    "run": "Running",
+    "compare": "Comparing",
+    "measure": "Measuring",
+}
 
 
 def sidebar_jobs() -> None:

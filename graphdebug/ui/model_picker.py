@@ -99,7 +99,7 @@ def _workspace_list(models: list[ModelEntry]) -> None:
             "nodes": entry.record.summary.nodes,
             "size": size_text(entry.record.summary.file_bytes + entry.record.summary.external_bytes),
             "findings": _findings_text(entry),
-            "place": "on this machine" if entry.in_place else "workspace",
+            "place": "edited" if entry.source else "on this machine" if entry.in_place else "workspace",
             "opened": ago(entry.opened),
         }
         for entry in models
@@ -133,10 +133,13 @@ def _findings_text(entry: ModelEntry) -> str:
 @st.dialog("Delete from the workspace?")
 def _confirm_delete(models: list[ModelEntry]) -> None:
     workspace = state.workspace()
+    gone = {entry.id for entry in models}
+    drafts = [entry for entry in workspace.models() if entry.source in gone and entry.id not in gone]
+    models = sorted([*drafts, *models], key=lambda entry: not entry.source)  # drafts share the file of their source
     for entry in models:
         results = len(workspace.jobs(("run", "compare", "measure"), entry.id))
         what = " and its " + plural(results, "result") if results else ""
-        files = "the file itself stays where it is" if entry.in_place else size_text(entry.bytes)
+        files = "the file itself stays where it is" if entry.in_place and not entry.source else size_text(entry.bytes)
         st.markdown(f"**{plain(entry.name)}**{what} ({files})")
     st.caption("This cannot be undone.")
     if st.button("Delete", type="primary", icon=":material/delete:"):
