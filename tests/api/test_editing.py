@@ -7,6 +7,7 @@ import pytest
 
 from graphdebug.api import editing
 from graphdebug.api.models import model_of
+from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_node
 from graphdebug.edit.nodes import DeleteNode, InsertNode
@@ -95,6 +96,22 @@ def test_what_a_check_finds_is_kept_unless_it_is_old(workspace: Workspace, sourc
     step = editing.apply(workspace, draft.id, relu("/block2/out"))
     service.wait(workspace, service.check_draft(workspace, known))  # of the state before
     assert drafts.current(workspace, draft.id) == step.draft
+
+
+def test_what_takes_long_is_done_in_a_worker(workspace: Workspace, source: ModelEntry) -> None:
+    draft = editing.draft_of(workspace, source)
+    before = model_of(draft).proto.SerializeToString(deterministic=True)
+    job = service.wait(workspace, editing.start(workspace, draft.id, ConvertOpset(version=21)))
+    assert job is not None and job.failure is None, job
+    after = drafts.current(workspace, draft.id)
+    assert [edit.title for edit in editing.history(workspace, after)] == ["Convert to operator set 21"]
+    assert [each.version for each in model_of(after).proto.opset_import if not each.domain] == [21]
+    step = editing.go_to(workspace, draft.id, 0)
+    assert step.model.proto.SerializeToString(deterministic=True) == before
+    refused = service.wait(workspace, editing.start(workspace, draft.id, ConvertOpset(version=999)))
+    assert refused is not None and refused.failure is not None
+    assert "999" in refused.failure.message
+    assert drafts.current(workspace, draft.id).position == 0
 
 
 def test_a_model_with_drafts_stays(workspace: Workspace, source: ModelEntry) -> None:
