@@ -31,6 +31,7 @@ from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.shape_writing import WriteShapes
+from graphdebug.edit.simplifying import Simplify
 from graphdebug.edit.storing import MakeExternal, MakeInline
 from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 
@@ -81,6 +82,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     SetHeader,
     WriteShapes,
     ConvertOpset,
+    Simplify,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 
