@@ -27,6 +27,7 @@ from graphdebug.model.value_types import dtype_name
 from graphdebug.ui import state
 from graphdebug.ui.edit_attributes import attribute_field, attributes_field, constants_field, operators
 from graphdebug.ui.edit_session import offer_file
+from graphdebug.ui.edit_values import values_field
 from graphdebug.ui.kept_files import ask_for_file
 from graphdebug.ui.words import plain
 
@@ -108,6 +109,9 @@ def field(
         return _slot(label, subject, 0 if default is msgspec.NODEFAULT else default, key)
     if kind is int:
         return int(st.number_input(label, value=0 if default is msgspec.NODEFAULT else default, step=1, key=key))
+    if name == "values" and operation is SetValues:
+        initializer = said["initializer"]
+        return values_field(subject.model, subject.graph, getattr(initializer, "name", initializer), key)
     if name == "file" and operation in _FILES:
         return _file(operation, key)
     if kind in (str, str | None):
