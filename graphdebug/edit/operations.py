@@ -29,6 +29,7 @@ from graphdebug.edit.nodes import AddNode, DeleteDead, DeleteNode, InsertNode
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
+from graphdebug.edit.precision import ConvertFloat
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.shape_writing import WriteShapes
 from graphdebug.edit.simplifying import Simplify
@@ -83,6 +84,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     WriteShapes,
     ConvertOpset,
     Simplify,
+    ConvertFloat,
 )
 """All kinds of operations, in the order in which they are offered and documented."""
 
