@@ -11,8 +11,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graphdebug.api.answers import blocks_answer, file_answer, json_download
-from graphdebug.api.editing import files_named, recipe_text
+from graphdebug.api.editing import files_named, recipe_text, script_of
 from graphdebug.api.models import find_entry, find_model
+from graphdebug.edit.errors import EditError
 from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError, plain_file
 from graphdebug.model.save import blocks, external_files, laid_out
@@ -53,6 +54,22 @@ def recipe(request: Request) -> Response:
     return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
 
 
+def script(request: Request) -> Response:
+    """Send the edits of a draft as a Python script; with the values that it reads, as a zip."""
+    entry, workspace = find_entry(request.path_params["id"]), open_workspace()
+    try:
+        made = script_of(workspace, entry)
+    except EditError as error:
+        raise HTTPException(422, str(error)) from error
+    name, text = f"{Path(entry.name).stem}.edit", made.text.encode()
+    if not made.files:
+        return blocks_answer(iter([text]), f"{name}.py", len(text))
+    files: dict[str, list[Piece]] = {f"{name}.py": [text]}
+    for each, content in made.files.items():
+        files[each] = [content if isinstance(content, bytes) else Span(0, content.stat().st_size, file=content)]
+    return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
+
+
 def _zipped(model: Model, files: dict[str, list[Piece]]) -> Iterator[bytes]:
     """Yield a zip archive of files as it grows; weights do not shrink, so nothing is compressed."""
     grown = _Grown()
@@ -85,4 +102,8 @@ class _Grown:
         return taken
 
 
-ROUTES = [Route("/models/{id}/file", model_file), Route("/models/{id}/recipe", recipe)]
+ROUTES = [
+    Route("/models/{id}/file", model_file),
+    Route("/models/{id}/recipe", recipe),
+    Route("/models/{id}/script", script),
+]

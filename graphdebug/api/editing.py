@@ -17,6 +17,7 @@ from graphdebug.edit.job import ApplyRequest, ApplyResult
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import decode, encode
 from graphdebug.edit.recipe import Recipe, Source, to_json
+from graphdebug.edit.script import Script, ScriptStep, script
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import done, undone
@@ -137,6 +138,18 @@ def recipe_text(workspace: Workspace, draft: ModelEntry) -> str:
     """Return what is done in a draft as a recipe (docs/recipe.md)."""
     source = workspace.model(draft.source)
     return to_json(Recipe(tuple(recipe(workspace, draft)), Source(source.name) if source else None))
+
+
+def script_of(workspace: Workspace, draft: ModelEntry) -> Script:
+    """Return what is done in a draft as a Python script.
+
+    Raises:
+        EditError: no script can say it.
+    """
+    steps = drafts.splices(workspace, draft.id, 0, draft.position)
+    source = undone(model_of(draft), [splice for step in steps for splice in step])
+    titles = [edit.title for edit in history(workspace, draft)[: draft.position]]
+    return script(source, map(ScriptStep, titles, steps))
 
 
 def kind_of(operation: Operation) -> str:

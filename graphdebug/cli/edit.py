@@ -1,6 +1,7 @@
 """``graphdebug edit``: a model changed by a recipe."""
 
 import filecmp
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--recipe", type=_file, help="The operations, as JSON (docs/recipe.md).")
 @click.option("--operation", "operations", multiple=True, metavar="JSON", help="One operation; may be repeated.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The .onnx to write.")
+@click.option(
+    "--script", type=click.Path(dir_okay=False, path_type=Path), help="Also write a Python script that does the same."
+)
 @click.option("--check", is_flag=True, help="Also print what a check of what was touched says.")
 @click.option("--broken", is_flag=True, help="Write the result also when it is broken.")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
@@ -30,6 +34,7 @@ def edit(
     recipe: Path | None,
     operations: tuple[str, ...],
     output: Path | None,
+    script: Path | None,
     check: bool,
     broken: bool,
     dry_run: bool,
@@ -46,10 +51,12 @@ def edit(
         raise CommandError("There is nothing to do: give --recipe or --operation.")
     if output is None and not dry_run:
         raise CommandError("Say with -o which file to write, or give --dry-run.")
-    check_folder(output)
+    check_folder(output, script)
     target = None if output is None or dry_run else output.resolve()  # a link stays one
     if target and target.exists() and not target.is_file():
         raise CommandError(f"{output} is no file but a device: name a file to write the model to.")
+    if script and script.resolve() in {path.resolve() for path in (model, recipe, output) if path}:
+        raise CommandError(f"{plain(str(script))} is the model, the recipe or the output: write the script elsewhere.")
     request = EditRequest(
         ModelLocation(str(model.absolute())),
         recipe.read_text(encoding="utf-8", errors="replace") if recipe else "",
@@ -57,6 +64,7 @@ def edit(
         str(recipe.absolute().parent if recipe else Path.cwd()),
         str(target or ""),
         broken,
+        script.name if script else "",
     )
     with job_folder(beside=target) as folder:
         result = run_job(EDIT_JOB, request, folder, EditResult)
@@ -67,10 +75,14 @@ def edit(
             _print_broken(result)
         if target:
             _move(result.files, folder / "files", target)
+        if script:
+            _move(result.script, folder / "script", script.resolve())
     if result.broken and not broken:
         raise CommandError("The edit breaks the model, so nothing is written; --broken writes it all the same.")
     if target:
         click.echo(f"{plain(str(output))} written.")
+    if script:
+        click.echo(f"{plain(str(script))} written.")
     return 0
 
 
@@ -104,4 +116,4 @@ def _move(names: tuple[str, ...], folder: Path, target: Path) -> None:
     for name in (*names[1:], *names[:1]):
         there = target.parent / name
         there.parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).replace(there)
+        shutil.move(folder / name, there)

@@ -1,6 +1,6 @@
 """Jobs that edit: a model file by a recipe, checked and written if it is sound; and one heavy operation on a draft."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.operation import edited
 from graphdebug.edit.operations import decode
 from graphdebug.edit.recipe import Recipe, from_json, replay
+from graphdebug.edit.script import ScriptStep, script, write
 from graphdebug.model.check import every_finding
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.external import local_path
@@ -37,6 +38,7 @@ class EditRequest:
         files: the folder of the files that operations name.
         output: the file that will be written, in the end; nothing is written when it is empty.
         broken: write it also when the edit broke something.
+        script: the name of a script that does the same, to be written too; none when it is empty.
     """
 
     model: ModelLocation
@@ -45,6 +47,7 @@ class EditRequest:
     files: str
     output: str = ""
     broken: bool = False
+    script: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,14 @@ class EditResult:
     """What was done and what the live check says of it; ``broken``: what is wrong with the model since then.
 
     ``files`` are the files to be moved beside the output, the model's own first; none when it was not written.
+    ``script`` are the files of the script, itself first.
     """
 
     steps: tuple[EditStep, ...]
     findings: tuple[Finding, ...] = ()
     broken: tuple[Finding, ...] = ()
     files: tuple[str, ...] = ()
+    script: tuple[str, ...] = ()
 
 
 def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | None, str], None]) -> EditResult:
@@ -79,13 +84,13 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
     recipe = from_json(request.recipe) if request.recipe else Recipe()
     operations = (*recipe.operations, *map(decode, request.operations))
     progress(None, "reading the structure")
-    values, files = folder / "values", folder / "files"
-    for made in (values, files):
+    values, files, scripts = folder / "values", folder / "files", folder / "script"
+    for made in (values, files, scripts):
         made.mkdir()
     opened = open_model(request.model)
     model = Model(opened.proto, opened.path, values=values)
     if not operations:
-        return EditResult((), files=_write(model, request, files))
+        return EditResult((), files=_write(model, request, files), script=_write_script(model, (), request, scripts))
     progress(None, "inferring shapes")
     before = infer(model)
     model = model.with_types(before.types)
@@ -100,8 +105,11 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
     broken = tuple({_said(each): each for each in errors}.values())
     steps = tuple(EditStep(each.title, step.notes) for each, step in zip(operations, done.steps, strict=True))
     progress(None, "writing")
-    written = () if broken and not request.broken else _write(done.model, request, files)
-    return EditResult(steps, live, broken, written)
+    if broken and not request.broken:
+        return EditResult(steps, live, broken)
+    changes = [ScriptStep(each.title, step.splices) for each, step in zip(operations, done.steps, strict=True)]
+    beside = _write_script(model, changes, request, scripts)
+    return EditResult(steps, live, broken, _write(done.model, request, files), beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,10 @@ def apply_job(request: ApplyRequest, folder: Path, progress: Callable[[float | N
 def _said(finding: Finding) -> tuple[str, str]:
     """Return what tells an error from others: not its node's position, which an edit may change."""
     return finding.code, finding.message
+
+
+def _write_script(model: Model, steps: Sequence[ScriptStep], request: EditRequest, folder: Path) -> tuple[str, ...]:
+    return write(script(model, steps), folder, request.script) if request.script else ()
 
 
 def _write(model: Model, request: EditRequest, folder: Path) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """Taking an edited model away: one file, or a zip with what holds its values; its recipe; what is in it runs."""
 
 import io
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +17,7 @@ from starlette.testclient import TestClient
 
 from graphdebug.api import editing
 from graphdebug.api.routes import routes
+from graphdebug.edit.initializers import SetValues
 from graphdebug.edit.nodes import InsertNode
 from graphdebug.edit.recipe import from_json, replay
 from graphdebug.jobs import service
@@ -100,3 +103,33 @@ def test_the_recipe_does_the_same_again(client: TestClient, workspace: Workspace
     assert written.source and written.source.name == "scaled.onnx"
     replayed = replay(open_model(path), written.operations).model.proto
     assert replayed.SerializeToString(deterministic=True) == step.model.proto.SerializeToString(deterministic=True)
+
+
+def test_the_script_does_the_same_without_the_app(client: TestClient, workspace: Workspace, tmp_path: Path) -> None:
+    path = scaled(tmp_path / "scaled.onnx", external=False)
+    draft = editing.draft_of(workspace, opened(workspace, path))
+    step = editing.apply(workspace, draft.id, InsertNode(value="h", op="Neg"))
+    editing.apply(workspace, draft.id, InsertNode(value="h", op="Exp"))
+    editing.go_to(workspace, draft.id, 1)
+    answer = client.get(f"/graphdebug/models/{draft.id}/script")
+    assert "scaled-edited.edit.py" in answer.headers["content-disposition"]
+    (tmp_path / "edit.py").write_bytes(answer.content)
+    subprocess.run([sys.executable, "-I", tmp_path / "edit.py", path, tmp_path / "out.onnx"], check=True)
+    made = open_model(tmp_path / "out.onnx").proto
+    assert made.graph.node == step.model.proto.graph.node
+    assert np.array_equal(run(tmp_path / "out.onnx"), -run(path))
+    assert client.get("/graphdebug/models/none/script").status_code == 404
+
+
+def test_values_that_a_script_reads_come_with_it(client: TestClient, workspace: Workspace, tmp_path: Path) -> None:
+    path = scaled(tmp_path / "scaled.onnx", external=False)
+    draft = editing.draft_of(workspace, opened(workspace, path))
+    np.save(tmp_path / "new.npy", np.full((4, 5_000), 2, np.float32))
+    operation = SetValues(initializer="w", file="new.npy")
+    editing.apply(workspace, draft.id, operation, files={"new.npy": tmp_path / "new.npy"})
+    answer = client.get(f"/graphdebug/models/{draft.id}/script")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        archive.extractall(tmp_path)
+    script = tmp_path / "scaled-edited.edit.py"
+    subprocess.run([sys.executable, "-I", script, path, tmp_path / "out.onnx"], check=True)
+    assert run(tmp_path / "out.onnx") == X.sum() * 2 * 5_000

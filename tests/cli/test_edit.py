@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +141,14 @@ def test_what_cannot_be_is_said(run: Run, samples: Path, tmp_path: Path, options
     assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
     assert re.search(said, done.stderr), done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+
+
+def test_a_script_does_the_same_without_graphdebug(run: Run, samples: Path, tmp_path: Path) -> None:
+    out, script = tmp_path / "edited.onnx", tmp_path / "edit.py"
+    done = run("edit", samples / "mlp.onnx", "--operation", NEG, "-o", out, "--script", script)
+    assert (done.returncode, done.stderr) == (0, "")
+    subprocess.run([sys.executable, "-I", script, samples / "mlp.onnx", tmp_path / "again.onnx"], check=True)
+    assert onnx.load(tmp_path / "again.onnx") == onnx.load(out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.onnx", "edit.py", "edited.onnx"]
+    done = run("edit", samples / "mlp.onnx", "--operation", NEG, "-o", out, "--script", out)
+    assert done.returncode == 2 and "write the script elsewhere" in done.stderr
