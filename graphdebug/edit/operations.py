@@ -11,6 +11,7 @@ import msgspec
 from graphdebug.edit.casting import InsertCast, SetType
 from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, RenameNode, SetAttribute, SetOperator
 from graphdebug.edit.cleaning import CleanUp, SortNodes
+from graphdebug.edit.constant_folding import FoldConstants
 from graphdebug.edit.constants import (
     ConstantToInitializer,
     InitializerToConstant,
@@ -83,6 +84,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     SetHeader,
     WriteShapes,
     ConvertOpset,
+    FoldConstants,
     Simplify,
     ConvertFloat,
 )
