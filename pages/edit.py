@@ -13,10 +13,12 @@ from graphdebug.workspace.entries import ModelEntry
 
 
 @st.fragment
-def workbench(entry: ModelEntry) -> None:
-    """The graph and, beside it, what can be done with the choice; a click runs only this."""
-    if edit_session.is_behind(entry):
-        st.rerun()
+def workbench(known: ModelEntry) -> None:
+    """The graph and, beside it, what can be done with the choice; a click runs only this.
+
+    ``known`` is the model when the whole page was drawn: it may have been edited, or checked, since.
+    """
+    entry = state.current_model() or known
     graph, panel = graph_and_panel()
     with graph:
         choice = graph_column(entry, "edit", actions=edit_actions(entry))
@@ -34,6 +36,8 @@ def workbench(entry: ModelEntry) -> None:
         with details:
             choice_panel(entry, choice)
     edit_session.say()
+    if (entry.id, entry.revision) != (known.id, known.revision):
+        st.rerun()  # at the end: a button that was just pressed has done its work
 
 
 opened = state.current_model()

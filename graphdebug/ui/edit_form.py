@@ -56,7 +56,7 @@ def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
         return
     kind = offered[title]
     st.caption(_summary(kind))
-    operation = _filled(kind, subject, f"edit:{title}:{entry.id}:{entry.revision}:{choice and choice.id}")
+    operation = _filled(kind, subject, f"edit:{title}:{entry.id}:{entry.position}:{choice and choice.id}")
     if reason := edit_session.refused():
         st.error(plain(reason), icon=":material/block:")
     if st.button("Apply", type="primary", icon=":material/check:", disabled=operation is None, key="edit-apply"):

@@ -80,12 +80,6 @@ def started() -> str | None:
     return job_id
 
 
-def is_behind(entry: ModelEntry) -> bool:
-    """Say whether the open model is another one by now, or was edited since ``entry`` was read."""
-    now = state.current_model()
-    return now is not None and (now.id, now.revision) != (entry.id, entry.revision)
-
-
 def refused() -> str | None:
     """Return why the last edit could not be done, once; None when it was."""
     reason: str | None = st.session_state.pop(_REFUSED, None)

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from playwright.sync_api import Page, expect
 
 from graphdebug.model.document import open_model
-from tests.browser.test_graph import READY, VIEW, ask, click, expect_selected, show
+from tests.browser.opening import opened
+from tests.browser.test_graph import READY, VIEW, ask, click, expect_selected
 from tests.edit.running import outputs
 
 pytestmark = pytest.mark.browser
@@ -18,9 +19,7 @@ pytestmark = pytest.mark.browser
 
 def edit(page: Page, server: str, file: Path) -> None:
     """Open a model on the Edit page."""
-    show(page, server, file)
-    page.get_by_role("link", name="Edit", exact=True).click()
-    expect(page).to_have_url(re.compile("/edit"))
+    page.goto(f"{server}/edit?model={opened(server, file)}")
     expect(page.locator(READY)).to_be_visible()
     expect(page.get_by_role("tab", name="Change")).to_be_visible()
 

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.opening import opened
 from tests.browser.test_story import SLOW, fetch
 
 pytestmark = pytest.mark.browser
@@ -30,10 +31,7 @@ def saved(path: Path, node: onnx.NodeProto, inputs: list[onnx.ValueInfoProto], o
 
 
 def open_tensors(page: Page, server: str, file: Path) -> None:
-    page.goto(server)
-    page.locator("input[type=file]").set_input_files(str(file))
-    expect(page).to_have_url(re.compile("model="), timeout=SLOW)
-    page.get_by_role("link", name="Tensors", exact=True).click()
+    page.goto(f"{server}/tensors?model={opened(server, file)}")
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_visible(timeout=SLOW)
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from playwright.sync_api import Page, TimeoutError, expect
+from playwright.sync_api import Page, expect
+
+from tests.browser.opening import opened
 
 pytestmark = pytest.mark.browser
 
@@ -19,17 +21,7 @@ expect.set_options(timeout=20_000)
 
 def show(page: Page, server: str, file: Path) -> None:
     """Open a model and go to its graph."""
-    page.goto(server)
-    page.wait_for_load_state("networkidle")  # the drop zone listens once its script has run
-    page.locator("input[type=file]").set_input_files(str(file))
-    expect(page).to_have_url(re.compile("model="), timeout=30_000)
-    for _ in range(3):  # a click can meet a page that is just being rerun
-        page.get_by_role("link", name="Graph", exact=True).click()
-        try:
-            page.wait_for_url(re.compile("/graph"), timeout=5_000)
-            break
-        except TimeoutError:
-            continue
+    page.goto(f"{server}/graph?model={opened(server, file)}")
     expect(page.locator(READY)).to_be_visible(timeout=30_000)
     with suppress(
         AssertionError

@@ -10,6 +10,7 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 from playwright.sync_api import Page, expect
 
+from tests.browser.opening import opened
 from tests.browser.test_graph import show
 
 pytestmark = pytest.mark.browser
@@ -32,10 +33,7 @@ def model_id(page: Page) -> str:
 
 def side_by_side(page: Page, server: str, left: Path, right: Path) -> None:
     """Open two models and put the second on the right."""
-    show(page, server, right)
-    other = model_id(page)
-    show(page, server, left)
-    page.goto(f"{server}/side_by_side?model={model_id(page)}&other={other}")
+    page.goto(f"{server}/side_by_side?model={opened(server, left)}&other={opened(server, right)}")
     expect(page.locator(READY)).to_be_visible(timeout=60_000)
 
 
