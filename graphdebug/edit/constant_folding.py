@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper
 
 from graphdebug.edit.difference import become
@@ -174,6 +174,7 @@ class _Folding:
 
 def _run(node: onnx.NodeProto, values: Mapping[str, Array], ir_version: int, opset: int) -> list[Array]:
     """Run one node on ONNX Runtime; nothing when it cannot."""
+    runtime = import_module("onnxruntime")  # not before it is needed: this may be imported by the server
     try:
         inputs = [
             helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
@@ -183,10 +184,10 @@ def _run(node: onnx.NodeProto, values: Mapping[str, Array], ir_version: int, ops
         graph = helper.make_graph([node], "constant", inputs, outputs)
         imports = [helper.make_opsetid("", opset)]
         model = helper.make_model(graph, ir_version=ir_version, opset_imports=imports)
-        options = onnxruntime.SessionOptions()
+        options = runtime.SessionOptions()
         options.log_severity_level = 4
         options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
         found = dict(zip((each.name for each in outputs), session.run(None, dict(values)), strict=True))
     except Exception:  # ONNX Runtime raises a type of its own for each failure; the node stays
         return []

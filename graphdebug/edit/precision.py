@@ -29,6 +29,9 @@ from graphdebug.model.shapes import infer_types
 from graphdebug.model.tensors import Array
 from graphdebug.model.value_types import shown
 
+_LARGE = 1 << 14
+"""Bytes: values of more go to files. Nearly all values of the model are new, and together they may be large."""
+
 _FLOAT = onnx.TensorProto.FLOAT
 
 
@@ -133,7 +136,8 @@ class _Rewriting:
 
     def _converted(self, tensor: onnx.TensorProto) -> onnx.TensorProto:
         array = stored_values(self.editor, tensor)
-        return with_values(self.editor, tensor, self.number, tensor.dims, self._rounded(array, tensor.name))
+        rounded = self._rounded(array, tensor.name or "a Constant")
+        return with_values(self.editor, tensor, self.number, tensor.dims, rounded, _LARGE)
 
     def _rounded(self, array: Array, name: str) -> Iterator[Array]:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(self.number))

@@ -34,11 +34,16 @@ _VALUES = ("raw_data", "float_data", "int32_data", "string_data", "int64_data", 
 
 
 def with_values(
-    editor: Editor, tensor: onnx.TensorProto, data_type: int, dims: Sequence[int], chunks: Iterable[Array]
+    editor: Editor,
+    tensor: onnx.TensorProto,
+    data_type: int,
+    dims: Sequence[int],
+    chunks: Iterable[Array],
+    large: int = LARGE,
 ) -> onnx.TensorProto:
     """Return a copy of ``tensor`` with other values, type and dimensions; its name and what else it says stay.
 
-    ``chunks`` are the values in row-major order; large ones are written to a file as they come.
+    ``chunks`` are the values in row-major order; those of more than ``large`` bytes are written to a file as they come.
 
     Raises:
         EditError: they are large, and the edit has no folder for them.
@@ -54,7 +59,7 @@ def with_values(
         return made
     size = stored_bytes(made) or 0
     raw = (numpy_helper.from_array(chunk).raw_data for chunk in chunks)
-    if size <= LARGE:
+    if size <= (large if editor.source.values else LARGE):
         made.raw_data = b"".join(raw)
         return made
     if editor.source.values is None:

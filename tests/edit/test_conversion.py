@@ -1,6 +1,7 @@
 """Other operator sets and inferred shapes: what changes, what stays to the byte, and the numbers before and after."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -8,12 +9,15 @@ import numpy as np
 import onnx
 import pytest
 
+from graphdebug.edit.constant_folding import FoldConstants
 from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.job import APPLY_JOB, SPLICES_FILE, ApplyRequest, ApplyResult
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import encode
+from graphdebug.edit.precision import ConvertFloat
 from graphdebug.edit.shape_writing import WriteShapes
+from graphdebug.edit.simplifying import Simplify
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.undoing import done
 from graphdebug.model.document import Model, open_model
@@ -128,7 +132,16 @@ def test_inferred_shapes_are_written(parsed: Opened, tmp_path: Path) -> None:
     assert tried(after.model, WriteShapes()).notes == ("0 values got a type, 0 a more exact one.",)
 
 
-@pytest.mark.parametrize("operation", [ConvertOpset(version=21), WriteShapes()])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        ConvertOpset(version=21),
+        WriteShapes(),
+        FoldConstants(),
+        ConvertFloat(),
+        pytest.param(Simplify(), marks=pytest.mark.skipif(not find_spec("onnxsim"), reason="onnxsim is optional")),
+    ],
+)
 def test_a_worker_does_it_and_leaves_the_splices(operation: Operation, samples: Path, tmp_path: Path) -> None:
     path = samples / "conv_bn_leakyrelu.onnx"
     request = ApplyRequest(ModelLocation(str(path)), encode(operation))
