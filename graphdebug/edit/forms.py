@@ -21,11 +21,11 @@ Value = tuple[str, str]
 Slots = tuple[list[bool], list[bool]]
 """Of a node: whether each input, and each output, is half."""
 
-KEPT = (
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Range", "CumSum", "RoiAlign", "Upsample"),
-    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "EyeLike"),
-)
-"""Operators whose results are not good enough in half precision, or whose attributes say the element type."""
+KEPT = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Range", "CumSum", "RoiAlign", "Upsample")
+"""Operators whose results are not good enough in half precision."""
+
+_TYPE_ATTRIBUTES = {"dtype", "output_dtype", "output_datatype", "to"}
+"""Where an attribute says the element type (random numbers, windows, BitCast), the node stays. Cast is looked at."""
 
 _CONTROL_FLOW = ("If", "Loop", "Scan")
 
@@ -180,6 +180,8 @@ class Forms:
         if self._is_kept(path, position) or self._index(path).children.get(position) or node.op_type in KEPT:
             return True
         if rule is None or plain(node.domain):
+            return True
+        if _TYPE_ATTRIBUTES.intersection(rule.attributes) and node.op_type != "Cast":
             return True
         if (node.input and not rule.inputs) or (node.output and not rule.outputs):
             return True

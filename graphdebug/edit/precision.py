@@ -20,6 +20,7 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.forms import Forms, Value
 from graphdebug.edit.initializers import element_type, stored_values
 from graphdebug.edit.operation import Operation
+from graphdebug.edit.opsets import schema, versions
 from graphdebug.edit.splice import at
 from graphdebug.edit.targets import Node, find_node, find_value
 from graphdebug.edit.targets import Value as ValueTarget
@@ -59,10 +60,14 @@ class ConvertFloat(Operation, frozen=True):
         """Convert the model.
 
         Raises:
-            EditError: a target is not there, nothing is float32, or values cannot be read.
+            EditError: a target is not there, nothing is float32, the operator set lacks the type, or values cannot be
+                read.
         """
         if editor.proto.training_info:
             raise EditError("The model holds what it takes to train it, which half precision would not fit.")
+        cast = schema("Cast", "", versions(editor.proto).get(""))
+        if cast is None or f"tensor({self.to})" not in cast.outputs[0].types:
+            raise EditError(f"The model's operator set has no {self.to}: convert it to a newer one first.")
         nodes = frozenset((ref.graph, ref.index) for ref in (find_node(editor, each) for each in self.keep_nodes))
         values = frozenset((ref.graph, ref.name) for ref in (find_value(editor, each) for each in self.keep_values))
         types = infer_types(editor.model)

@@ -128,6 +128,22 @@ def test_bfloat16_fits_the_operators(parsed: Opened) -> None:
     assert not infer(after).complaints
 
 
+def test_bfloat16_needs_a_newer_operator_set(parsed: Opened) -> None:
+    with pytest.raises(EditError, match="operator set has no bfloat16: convert it"):
+        edited(
+            parsed('<ir_version: 8, opset_import: ["": 12]> m (float x) => (float y) { y = Neg (x) }'),
+            ConvertFloat(to="bfloat16"),
+        )
+
+
+def test_what_attributes_type_stays(parsed: Opened) -> None:
+    text = """<ir_version: 10, opset_import: ["": 20]> m (float[2] x, int64 n) => (float[2] y)
+        { w = HannWindow <output_datatype = 1> (n)  a = Add (x, w)  y = RandomUniformLike <dtype = 1> (a) }"""
+    after = tried(parsed(text), ConvertFloat()).model
+    assert kinds(after) == ["Cast", "HannWindow", "Cast", "Add", "Cast", "RandomUniformLike"]
+    assert not infer(after).complaints
+
+
 def test_large_weights_go_to_files(parsed: Opened, tmp_path: Path) -> None:
     proto = parsed(
         '<ir_version: 9, opset_import: ["": 20]> m (float[2, 1024] x) => (float[2, 1024] y) { y = MatMul (x, w) }'

@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx.backend.test.case.test_case import TestCase
 
 from graphdebug.edit.cleaning import CleanUp, SortNodes
+from graphdebug.edit.constant_folding import FoldConstants
+from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.difference import difference
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.metadata import SetHeader, SetMetadata, StripDocs
 from graphdebug.edit.operation import Operation, edited
+from graphdebug.edit.precision import ConvertFloat
+from graphdebug.edit.shape_writing import WriteShapes
 from graphdebug.edit.undoing import done, undone
 from graphdebug.model.document import Model
 from tests.edit.running import outputs, sample_names, serialised, tried
@@ -151,3 +156,22 @@ def test_a_difference_makes_one_model_the_other(backend_models: list[Path]) -> N
         assert serialised(done(before, splices)) == serialised(after)
         assert serialised(undone(after, splices)) == serialised(before)
     assert difference(protos[0], protos[0]) == ()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [CleanUp(), SortNodes(), WriteShapes(), FoldConstants(), ConvertFloat(keep_io=False), ConvertOpset(version=26)],
+)
+def test_every_kind_of_model_stays_valid(operation: Operation, backend_cases: list[TestCase], tmp_path: Path) -> None:
+    tried_ones = 0
+    for case in backend_cases[::30]:
+        model = Model(case.model, tmp_path / "model.onnx", values=tmp_path)
+        try:
+            onnx.checker.check_model(model.proto, full_check=True)
+            after = edited(model, operation)
+        except (EditError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+            continue
+        onnx.checker.check_model(after.model.proto, full_check=True)
+        assert serialised(undone(after.model, after.splices)) == serialised(model)
+        tried_ones += 1
+    assert tried_ones > 20
