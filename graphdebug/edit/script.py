@@ -11,7 +11,7 @@ from typing import Any
 
 import onnx
 
-from graphdebug.edit import carried
+from graphdebug.edit import carried, surgeon
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.statements import Statements
 from graphdebug.edit.stored import StoredValues, way_to
@@ -44,16 +44,52 @@ def script(model: Model, steps: Iterable[ScriptStep]) -> Script:
     Raises:
         EditError: the edit moves values that no script can fetch.
     """
+    steps = list(steps)
+    if lost := surgeon.losses(_marked(model, StoredValues(model))):
+        return _on_protobuf(model, steps, f"would lose: {', '.join(lost)}")
+    try:
+        return _on_surgeon(model, steps)
+    except surgeon.UnsaidError as what:
+        return _on_protobuf(model, steps, f"has no plain words for: {what}")
+
+
+def _on_surgeon(model: Model, steps: Sequence[ScriptStep]) -> Script:
+    """Write a script on a ``gs.Graph``.
+
+    Raises:
+        UnsaidError: that cannot be done, or the edit made what graphsurgeon would lose.
+    """
+    stored = StoredValues(model)
+    statements = surgeon.SurgeonStatements(_marked(model, stored), stored)
+    body = _body(statements, steps)
+    if lost := surgeon.losses(statements.now):
+        raise surgeon.UnsaidError(", ".join(lost))
+    work = "\n".join([surgeon.BEGIN, *body, "", surgeon.END])
+    return Script(_assembled(model, "onnx, numpy and onnx-graphsurgeon", [surgeon.FUNCTIONS], work), stored.files)
+
+
+def _on_protobuf(model: Model, steps: Sequence[ScriptStep], reason: str) -> Script:
+    """Write a script on the protobuf, which says in a comment why."""
     stored = StoredValues(model)
     statements = Statements(_marked(model, stored), stored)
+    body = _body(statements, steps)
+    why = f"# This works on the protobuf, for onnx-graphsurgeon {_one_line(reason)}."
+    fetched, finish = _fetched(_marked(model, stored), stored), _finish(model, statements.now)
+    work = "\n".join([why, _BEGIN, *fetched, *body, "", *finish, _END])
+    functions: list[str] = []
+    for each in reversed(_FUNCTIONS):  # each may call those before it
+        if f"{each.__name__}(" in "\n".join([work, *functions]):
+            functions.insert(0, inspect.getsource(each).rstrip())
+    return Script(_assembled(model, "onnx and numpy", functions, work), stored.files)
+
+
+def _body(statements: Statements, steps: Sequence[ScriptStep]) -> list[str]:
+    """Return the statements of each step, under its title."""
     body: list[str] = []
     for step in steps:
         lines = [line for each in step.splices for line in statements.of(each)]
         body += ["", f"# {_one_line(step.title)}", *(lines or ["# (nothing to do)"])]
-    fetched = _fetched(_marked(model, stored), stored)
-    finish = _finish(model, statements.now)
-    text = "\n".join([*fetched, *body])
-    return Script(_assembled(model.path.name, text, finish), stored.files)
+    return body
 
 
 def _marked(model: Model, stored: StoredValues) -> onnx.ModelProto:
@@ -86,16 +122,12 @@ def _finish(model: Model, after: onnx.ModelProto) -> list[str]:
     return lines
 
 
-def _assembled(name: str, body: str, finish: Sequence[str]) -> str:
-    work = "\n".join([_BEGIN, "", body.strip("\n"), "", *finish, "target.write_bytes(model.SerializeToString())"])
-    functions: list[str] = []
-    for each in reversed(_FUNCTIONS):  # each may call those before it
-        if f"{each.__name__}(" in "\n".join([work, *functions]):
-            functions.insert(0, inspect.getsource(each).rstrip())
+def _assembled(model: Model, needs: str, functions: Sequence[str], work: str) -> str:
     said = "\n".join([*functions, work])
     imports = [line for name, line in _IMPORTS.items() if name in said]
+    imports.insert(next(at for at, line in enumerate(imports) if "onnx" in line or "numpy" in line), "")
     constants = [line for name, line in _CONSTANTS.items() if name in said]
-    head = _HEAD.format(name=_one_line(shown(name)))
+    head = _HEAD.format(name=_one_line(shown(model.path.name)), needs=needs)
     top = "\n".join(
         [head, "from __future__ import annotations", "", *imports, *([""] if constants else []), *constants]
     )
@@ -127,9 +159,10 @@ _IMPORTS = {
     "Iterator[": "from collections.abc import Iterator",
     "Sequence[": "from collections.abc import Sequence",
     "Path": "from pathlib import Path",
-    "Any": "from typing import Any\n",
+    "Any": "from typing import Any",
     "np.": "import numpy as np",
     "onnx": "import onnx",
+    "gs.": "import onnx_graphsurgeon as gs",
     "external_data_helper": "from onnx import external_data_helper",
     "helper.": "from onnx import helper",
     "numpy_helper.": "from onnx import numpy_helper",
@@ -141,9 +174,11 @@ _CONSTANTS = {"HERE": "HERE = Path(__file__).parent", "SAVE_TO": f'SAVE_TO = "{c
 _HEAD = '''\
 """Edits {name}: python edit.py in.onnx out.onnx
 
-Written by graphdebug; needs onnx and numpy.
+Written by graphdebug; needs {needs}.
 """
 '''
+
+_END = "target.write_bytes(model.SerializeToString())"
 
 _BEGIN = """\
 source, target = map(Path, sys.argv[1:])

@@ -52,6 +52,10 @@ class StoredValues:
             tensor.raw_data = self._mark + (str(new) if new else f"{said.offset}:{said.length}").encode()
         return message
 
+    def is_marked(self, value: bytes) -> bool:
+        """Say whether a mark stands for values of the model itself: not for those of a file of the edit."""
+        return value.startswith(self._mark) and not value.startswith(self._mark + b"/")
+
     def said(self, value: bytes) -> str:
         """Write bytes as an expression.
 
@@ -60,7 +64,7 @@ class StoredValues:
         """
         if value.startswith(self._mark):
             place = value.removeprefix(self._mark)
-            if not place.startswith(b"/"):
+            if self.is_marked(value):
                 return f"values[{self.used.setdefault(value, str(len(self.used)))}]"
             path = Path(place.decode())
             return self._file(path.name, path)
