@@ -148,8 +148,8 @@ def test_what_makes_no_sense_is_refused(operation: Operation, sentence: str, par
         edited(parsed(IDLE), operation)
 
 
-def test_a_difference_makes_one_model_the_other(backend_models: list[Path]) -> None:
-    protos = [onnx.load(path, load_external_data=False) for path in backend_models[::40]]
+def test_a_difference_makes_one_model_the_other(backend_cases: list[TestCase]) -> None:
+    protos = [case.model for case in backend_cases[::40]]
     for one, other in pairwise(protos):
         before, after = Model(one, Path("x")), Model(other, Path("x"))
         splices = difference(one, other)
