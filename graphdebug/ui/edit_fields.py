@@ -149,8 +149,10 @@ def _text(label: str, name: str, default: Any, key: str) -> str:
     if name == "op":
         return st.selectbox(label, operators(), None, key=key, accept_new_options=True, placeholder="Relu") or ""
     if name in ("to", "dtype"):
-        options = [*([""] if given == "" and default is not msgspec.NODEFAULT else []), *_DTYPES]
-        return st.selectbox(label, options, options.index(given) if given in options else 0, key=key)
+        chosen = st.selectbox(label, _DTYPES, None, key=key, placeholder="an element type")
+        if chosen is None and default is msgspec.NODEFAULT:
+            raise EditError("Choose an element type.")
+        return chosen or given
     return st.text_input(label, given, key=key)
 
 

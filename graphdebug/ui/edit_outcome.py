@@ -51,6 +51,7 @@ def _downloads(entry: ModelEntry) -> None:
             "The broken model all the same" if broken else "Edited model", f"{address}/file", icon=":material/download:"
         )
         st.link_button("Recipe: the changes, to be replayed", f"{address}/recipe", icon=":material/receipt_long:")
+        st.link_button("Script: the same in plain Python", f"{address}/script", icon=":material/code:")
 
 
 def _warn(broken: list[Finding]) -> None:
