@@ -296,7 +296,9 @@ class Workspace:
         lost = self.end_lost_jobs()
         with saying_what_is_wrong("Clearing up the workspace"), self._writing.begin() as connection:
             table = schema.jobs
-            connection.execute(delete(table).where(table.c.kind.in_(("open", "check", "edit")), table.c.state.not_in(_ACTIVE)))
+            connection.execute(
+                delete(table).where(table.c.kind.in_(("open", "check", "edit")), table.c.state.not_in(_ACTIVE))
+            )
             known = {
                 "models": set(connection.execute(select(schema.models.c.id)).scalars()),
                 "jobs": set(connection.execute(select(table.c.id)).scalars()),
