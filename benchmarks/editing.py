@@ -192,8 +192,8 @@ def main() -> None:
     if options.one:
         tool, edit, source, target, plan = json.loads(options.one)
         began = TOOLS[tool](edit, Path(source), Path(target), plan)
-        taken = time.perf_counter() - began
-        print(json.dumps([taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+        seconds = time.perf_counter() - began
+        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
         return
     tools = [tool for tool in TOOLS if tool != "onnx-modifier" or options.modifier]
     pythons = {tool: str(options.modifier) if tool == "onnx-modifier" else sys.executable for tool in tools}
