@@ -148,7 +148,7 @@ def test_a_script_does_the_same_without_graphdebug(run: Run, samples: Path, tmp_
     done = run("edit", samples / "mlp.onnx", "--operation", NEG, "-o", out, "--script", script)
     assert (done.returncode, done.stderr) == (0, "")
     subprocess.run([sys.executable, "-I", script, samples / "mlp.onnx", tmp_path / "again.onnx"], check=True)
-    assert onnx.load(tmp_path / "again.onnx") == onnx.load(out)
+    assert run("diff", tmp_path / "again.onnx", out).returncode == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again.onnx", "edit.py", "edited.onnx"]
     done = run("edit", samples / "mlp.onnx", "--operation", NEG, "-o", out, "--script", out)
     assert done.returncode == 2 and "write the script elsewhere" in done.stderr
