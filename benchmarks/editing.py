@@ -84,7 +84,7 @@ def graphsurgeon(edit: str, source: Path, target: Path, plan: dict[str, Any]) ->
 
 def modifier(edit: str, source: Path, target: Path, plan: dict[str, Any]) -> float:
     """Edit by what onnx-modifier's server calls; return when it began."""
-    from onnx_modifier.onnx_modifier import onnxModifier
+    from onnx_modifier.onnx_modifier import onnxModifier  # type: ignore[import-not-found]
 
     names = "added_node_info node_states changed_initializer node_renamed_io added_inputs rebatch_info added_outputs"
     wanted: dict[str, Any] = {name: {} for name in [*names.split(), "node_changed_attr", "postprocess_args"]}
