@@ -6,6 +6,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
+# Browser tests wait more than they work: one process more than the two cores of a small machine.
+WORKERS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test lint $(VENV) clean
@@ -15,7 +17,7 @@ run: $(VENV)
 
 test: $(VENV)/.installed-test
 	@.ci/browser
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/python -m pytest tests/test_house.py

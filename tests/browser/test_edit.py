@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 from graphdebug.model.document import open_model
 from tests.browser.opening import opened
@@ -30,11 +30,17 @@ def choose(page: Page, box: str) -> None:
 
 
 def what(page: Page, title: str) -> None:
-    """Choose what to do."""
+    """Choose what to do; once more when the page was rerun just then, which closes the list."""
     field = page.get_by_role("combobox", name="What to do")
-    field.fill(title)
-    page.get_by_role("option", name=title, exact=True).click()
-    expect(field).to_have_value(title)
+    for _ in range(3):
+        field.fill(title)
+        try:
+            page.get_by_role("option", name=title, exact=True).click(timeout=5_000)
+        except TimeoutError:
+            continue
+        expect(field).to_have_value(title)
+        return
+    pytest.fail(f"{title} cannot be chosen")
 
 
 def fill(page: Page, label: str, text: str) -> None:
