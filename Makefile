@@ -6,8 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?= tests
-# Browser tests wait more than they work: one process more than the two cores of a small machine.
-WORKERS ?= 3
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test lint $(VENV) clean

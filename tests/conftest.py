@@ -19,7 +19,7 @@ from hypothesis import settings
 from graphdebug.workspace.store import Workspace
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Playwright
+    from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 settings.register_profile("graphdebug", deadline=None)  # timings are never asserted: a busy machine is no fault
 settings.load_profile("graphdebug")
@@ -150,9 +150,17 @@ def browser(playwright: "Playwright", chromium: str) -> Iterator["Browser"]:
     launched.close()
 
 
+@pytest.fixture(scope="session")
+def context(browser: "Browser") -> Iterator["BrowserContext"]:
+    """What tabs share: above all a cache, so that the app's code is loaded and compiled once."""
+    shared = browser.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True)
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
-def page(browser: "Browser") -> Iterator["Page"]:
-    """A fresh tab of 1600 × 1000 pixels without cookies or storage."""
-    context = browser.new_context(viewport={"width": 1600, "height": 1000}, accept_downloads=True)
-    yield context.new_page()
-    context.close()
+def page(context: "BrowserContext") -> Iterator["Page"]:
+    """A fresh tab of 1600 × 1000 pixels: nothing is kept from one tab to another (cookies and such are not used)."""
+    tab = context.new_page()
+    yield tab
+    tab.close()
