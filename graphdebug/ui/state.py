@@ -7,6 +7,7 @@ reopens it in a fresh session. Streamlit clears it when the page changes; ``rest
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from time import monotonic
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -43,6 +44,10 @@ PARAMETERS = (
 )
 _OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"
+_REPLACED = "graphdebug.open.replaced"
+_BEHIND = 2.0
+"""Seconds by which the browser's address may be behind what was opened."""
+_KEPT = 20
 _PICKED = "graphdebug.picked"
 _GROUP = "graphdebug.group"
 _MARKS = "graphdebug.marks"
@@ -78,7 +83,9 @@ def workspace() -> Workspace:
 def restore() -> None:
     """Bring URL and session together at the start of a run: a URL that says something wins, an empty one is filled."""
     in_url = {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
-    if in_url:
+    if in_url != _open() and _was_open_lately(in_url):
+        _write(_open())  # the browser has not heard yet
+    elif in_url:
         st.session_state[_OPEN] = in_url
         _read_marks(in_url)
     else:
@@ -100,6 +107,11 @@ def _open() -> dict[str, str]:
     return values
 
 
+def _was_open_lately(values: dict[str, str]) -> bool:
+    replaced: list[tuple[float, dict[str, str]]] = st.session_state.get(_REPLACED, [])
+    return any(values == earlier and monotonic() - when < _BEHIND for when, earlier in replaced)
+
+
 def _merged(changes: dict[str, str | None]) -> dict[str, str]:
     merged = {**_open(), **changes}
     return {name: value for name in PARAMETERS if (value := merged.get(name)) is not None}
@@ -110,6 +122,10 @@ def _write(values: dict[str, str]) -> None:
 
     Always in the same order, so that what looks alike has the same link.
     """
+    if values != _open():
+        replaced = st.session_state.setdefault(_REPLACED, [])
+        replaced.append((monotonic(), _open()))
+        del replaced[:-_KEPT]
     st.session_state[_OPEN] = values
     foreign = {name: value for name, value in st.query_params.items() if name not in PARAMETERS}
     wanted = foreign | values

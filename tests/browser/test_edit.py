@@ -1,6 +1,7 @@
 """Editing by hand in a real browser: what is done to the graph is what the download computes, and all can be undone."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +61,14 @@ def expect_changes(page: Page, changes: int) -> None:
 
 
 def downloaded(page: Page, folder: Path) -> Path:
-    page.get_by_role("button", name="Download", exact=True).click()
+    link = page.get_by_role("link", name=re.compile("model"))
+    for _ in range(3):  # it closes when the page is rerun just then
+        page.get_by_role("button", name="Download", exact=True).click()
+        with suppress(AssertionError):
+            expect(link).to_be_visible(timeout=5_000)
+            break
     with page.expect_download() as started:
-        page.get_by_role("link", name=re.compile("model")).click()
+        link.click()
     path = folder / started.value.suggested_filename
     started.value.save_as(path)
     page.keyboard.press("Escape")

@@ -108,6 +108,9 @@ def test_a_data_set_is_fed_or_refused(page: Page, server: str, adder: Path, tmp_
     before = page.url
     page.get_by_role("button", name="Run", exact=True).click(timeout=SLOW)
     page.wait_for_url(lambda url: url != before, timeout=SLOW)
+    run_id = page.url.rpartition("run=")[2].partition("&")[0]
+    link = page.get_by_role("link", name=re.compile("Inputs"))
+    expect(link).to_have_attribute("href", re.compile(run_id), timeout=SLOW)  # no longer of the run before
     expect(page.get_by_text("no NaN, no infinity")).to_be_visible(timeout=SLOW)
     np.testing.assert_equal(fed(page, tmp_path), values)
 

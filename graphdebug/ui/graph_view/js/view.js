@@ -95,9 +95,10 @@ class GraphView {
   /** The same model after an edit: what one looks at stays where it is. */
   #showEdited(select) {
     this.source = new Source(this.data.model, this.data.revision);
+    const isNews = recall(this.data.model).seq !== select.seq; // else what is chosen here is newer
     remember({ seq: select.seq }, this.data.model);
-    if (select.graph !== this.graph) this.#enter(select.graph, select.id, false);
-    else this.loader.load({ choose: select.id, edited: true, tell: false });
+    if (isNews && select.graph !== this.graph) this.#enter(select.graph, select.id, false);
+    else this.loader.load({ choose: isNews ? select.id : this.choice.id, edited: true, tell: false });
   }
 
   #openModel(model, select) {
