@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from graphdebug.ui import state
 from graphdebug.workspace.store import Workspace
 
 
@@ -68,6 +69,31 @@ def test_going_back_to_an_address_forgets_what_came_later() -> None:
     app.query_params["model"] = "m"
     app.run()
     assert shown(app) == ["None", "(None, None)"]
+
+
+def test_an_address_that_is_a_moment_old_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def body() -> None:
+        import streamlit as st
+
+        from graphdebug.ui import state
+
+        state.restore()
+        if st.button("choose"):
+            state.choose("", node=3)
+        choice = state.choice()
+        st.text(choice.id if choice else "nothing")
+
+    app = run(body, model="m")
+    app.button[0].click().run()
+    assert query(app) == {"model": "m", "node": "3"}
+    late = {"model": "m"}  # the browser asks again before it has heard of the choice
+    for behind, shown_then in ((1000.0, "n:3"), (0.0, "nothing")):
+        monkeypatch.setattr(state, "_BEHIND", behind)
+        app.query_params.clear()
+        for name, value in late.items():
+            app.query_params[name] = value
+        app.run()
+        assert shown(app) == [shown_then]
 
 
 def test_another_model_takes_nothing_of_the_last_one_along(workspace: Workspace) -> None:

@@ -11,6 +11,13 @@ export function recall(...words) {
   }
 }
 
+/** Whether what Python says of `model` is new since it last said something, in this tab; then it is known. */
+export function isNews(model, { seq }) {
+  const known = recall(model).seq === seq;
+  if (!known) remember({ seq }, model);
+  return !known;
+}
+
 /** Remember of `model` what is remembered of `like`, unless something is known of it already: it is an edited copy. */
 export function adopt(model, like) {
   try {

@@ -19,7 +19,7 @@ import { HINT } from "./key_sheet.js";
 import { Keys } from "./keys.js";
 import { Loader } from "./loader.js";
 import { Menu } from "./menu.js";
-import { adopt, recall, remember } from "./memory.js";
+import { adopt, isNews, recall, remember } from "./memory.js";
 import { MiniMap } from "./minimap.js";
 import { post, repeat } from "./outbox.js";
 import { inShades } from "./overlay.js";
@@ -79,36 +79,31 @@ class GraphView {
     this.#overlay(data.overlay);
     const select = data.select ?? { seq: "", graph: data.graph ?? "", id: "" };
     if (data.like) adopt(data.model, data.like);
-    this.marking.update(data.model, data.marks, old?.model === data.model);
+    const isOpen = old && (old.model === data.model || old.model === data.like);
+    this.marking.update(data.model, data.marks, isOpen);
     this.reach.update(data.model, data.lit);
     if (!old) repeat(send);
-    const isOpen = old && (old.model === data.model || old.model === data.like);
     if (!isOpen) this.#openModel(data.model, select);
     else if (old.model !== data.model || old.revision !== data.revision) this.#showEdited(select);
-    else if (old.select?.seq !== select.seq) {
-      remember({ seq: select.seq }, data.model);
-      this.reveal(select.graph, select.id, false);
-    }
+    else if (isNews(data.model, select)) this.reveal(select.graph, select.id, false);
     this.stage.invalidate();
   }
 
   /** The same model after an edit: what one looks at stays where it is. */
   #showEdited(select) {
     this.source = new Source(this.data.model, this.data.revision);
-    const isNews = recall(this.data.model).seq !== select.seq; // else what is chosen here is newer
-    remember({ seq: select.seq }, this.data.model);
-    if (isNews && select.graph !== this.graph) this.#enter(select.graph, select.id, false);
-    else this.loader.load({ choose: isNews ? select.id : this.choice.id, edited: true, tell: false });
+    const { graph, id } = isNews(this.data.model, select) ? select : { graph: this.graph, id: this.choice.id };
+    if (graph !== this.graph) this.#enter(graph, id, false);
+    else this.loader.load({ choose: id, edited: true, tell: false });
   }
 
   #openModel(model, select) {
     this.source = new Source(model, this.data.revision);
     this.scene = null;
     const known = recall(model);
-    const isNews = known.seq !== select.seq;
-    remember({ seq: select.seq }, model);
-    const graph = isNews || known.graph === undefined ? select.graph : known.graph;
-    this.#enter(graph, isNews ? select.id : recall(model, graph).choice ?? select.id, false);
+    const chosenElsewhere = isNews(model, select);
+    const graph = chosenElsewhere || known.graph === undefined ? select.graph : known.graph;
+    this.#enter(graph, chosenElsewhere ? select.id : recall(model, graph).choice ?? select.id, false);
   }
 
   #overlay(overlay) {
