@@ -6,7 +6,7 @@ from graphdebug.ui import edit_session, state
 from graphdebug.ui.choice_panel import choice_panel
 from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.edit_form import edit_actions, edit_form
-from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view, work_view
+from graphdebug.ui.edit_panel import edit_bar, history_view, problems_view, standing, work_view
 from graphdebug.ui.empty_state import no_model
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.workspace.entries import ModelEntry
@@ -24,15 +24,16 @@ def workbench(known: ModelEntry) -> None:
         choice = graph_column(entry, "edit", actions=edit_actions(entry))
     with panel:
         coloring_form(entry)
-        edit_bar(entry)
+        now = standing(entry)
+        edit_bar(entry, now)
         work_view(entry)
         change, history, problems, details = st.tabs(["Change", "History", "Problems", "Details"], key="edit:tab")
         with change:
             edit_form(entry, choice)
         with history:
-            history_view(entry)
+            history_view(entry, now.edits)
         with problems:
-            problems_view(entry)
+            problems_view(entry, now)
         with details:
             choice_panel(entry, choice)
     edit_session.say()

@@ -40,12 +40,6 @@ def part_answer(path: Path, start: int, length: int, name: str) -> Response:
     )
 
 
-def json_download(text: str, name: str) -> Response:
-    """Send JSON as a download called ``name``."""
-    headers = _DOWNLOAD | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name(name))}"}
-    return Response(text, media_type="application/json", headers=headers)
-
-
 def blocks_answer(blocks: Iterator[bytes | memoryview], name: str, length: int | None = None) -> Response:
     """Send what ``blocks`` yields as a download called ``name``; ``length`` is how many bytes that is, when known."""
     headers = _DOWNLOAD | {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name(name))}"}

@@ -1,6 +1,6 @@
 """A model as a file to take away: as it was opened, or as it was edited; with its external data, as a zip."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 from zipfile import ZIP_STORED, ZipFile
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphdebug.api.answers import blocks_answer, file_answer, json_download
+from graphdebug.api.answers import blocks_answer, file_answer
 from graphdebug.api.editing import files_named, recipe_text, script_of
 from graphdebug.api.models import find_entry, find_model
 from graphdebug.edit.errors import EditError
@@ -18,6 +18,7 @@ from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError, plain_file
 from graphdebug.model.save import blocks, external_files, laid_out
 from graphdebug.model.wire import Piece, Span, size
+from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import open_workspace
 
 
@@ -45,28 +46,27 @@ def model_file(request: Request) -> Response:
 def recipe(request: Request) -> Response:
     """Send the edits of a draft as a recipe; with the files that they name, as a zip."""
     entry, workspace = find_entry(request.path_params["id"]), open_workspace()
-    text, name = recipe_text(workspace, entry), f"{Path(entry.name).stem}.recipe"
-    named = files_named(workspace, entry)
-    if not named:
-        return json_download(text, f"{name}.json")
-    files: dict[str, list[Piece]] = {f"{name}.json": [text.encode()]}
-    files |= {each: [Span(0, path.stat().st_size, file=path)] for each, path in named.items()}
-    return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
+    return _written(entry, "recipe", ".json", recipe_text(workspace, entry), files_named(workspace, entry))
 
 
 def script(request: Request) -> Response:
     """Send the edits of a draft as a Python script; with the values that it reads, as a zip."""
-    entry, workspace = find_entry(request.path_params["id"]), open_workspace()
+    entry = find_entry(request.path_params["id"])
     try:
-        made = script_of(workspace, entry)
+        made = script_of(open_workspace(), entry)
     except EditError as error:
         raise HTTPException(422, str(error)) from error
-    name, text = f"{Path(entry.name).stem}.edit", made.text.encode()
-    if not made.files:
-        return blocks_answer(iter([text]), f"{name}.py", len(text))
-    files: dict[str, list[Piece]] = {f"{name}.py": [text]}
-    for each, content in made.files.items():
-        files[each] = [content if isinstance(content, bytes) else Span(0, content.stat().st_size, file=content)]
+    return _written(entry, "edit", ".py", made.text, made.files)
+
+
+def _written(entry: ModelEntry, kind: str, suffix: str, text: str, beside: Mapping[str, bytes | Path]) -> Response:
+    """Send a text named after the model, with the files that it needs as a zip."""
+    name, content = f"{Path(entry.name).stem}.{kind}", text.encode()
+    if not beside:
+        return blocks_answer(iter([content]), f"{name}{suffix}", len(content))
+    files: dict[str, list[Piece]] = {f"{name}{suffix}": [content]}
+    for each, held in beside.items():
+        files[each] = [held if isinstance(held, bytes) else Span(0, held.stat().st_size, file=held)]
     return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
 
 

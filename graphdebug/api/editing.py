@@ -19,11 +19,10 @@ from graphdebug.edit.operations import decode, encode
 from graphdebug.edit.recipe import Recipe, Source, to_json
 from graphdebug.edit.script import Script, ScriptStep, script
 from graphdebug.edit.splice import Splice
-from graphdebug.edit.touched import touched
 from graphdebug.edit.undoing import done, undone
 from graphdebug.jobs import service
 from graphdebug.model.document import Model
-from graphdebug.model.records import Finding, Severity
+from graphdebug.model.records import Finding, worst_first
 from graphdebug.model.refs import NodeRef
 from graphdebug.model.value_types import shown
 from graphdebug.workspace import drafts
@@ -198,7 +197,6 @@ def _kept(
     checked = check_edit(before, model, splices)
     record = replace(draft.record, findings=_findings(draft.record.findings, before, model, splices, checked))
     model = model.with_types(checked.types)
-
     types = Path(draft.location.skeleton).with_name(TYPES)
 
     def files(folder: Path) -> None:
@@ -215,7 +213,7 @@ def _findings(
     earlier: Sequence[Finding], before: Model, model: Model, splices: Sequence[Splice], checked: Checked
 ) -> tuple[Finding, ...]:
     """Return what is wrong now: what was found at the touched places, and what was wrong elsewhere before."""
-    changes = touched(model, splices).graphs
+    changes = checked.changes.graphs
     kept = []
     for finding in earlier:
         path = follow_graph(before, splices, model, finding.graph)
@@ -227,6 +225,4 @@ def _findings(
         if path is None or (here and (node in here.nodes or finding.tensor in here.values)):
             continue
         kept.append(replace(finding, graph=path, node=node))
-    found = dict.fromkeys((*checked.findings, *kept))
-    rank = list(Severity)
-    return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))
+    return worst_first((*checked.findings, *kept))

@@ -7,7 +7,7 @@ import onnx
 
 from graphdebug.edit.retyping import Retyped, around, retyped
 from graphdebug.edit.splice import Splice
-from graphdebug.edit.touched import Touched, touched
+from graphdebug.edit.touched import Changes, Touched, touched
 from graphdebug.model.checks.declarations import signature_findings, value_findings
 from graphdebug.model.checks.graphs import (
     cycle_finding,
@@ -21,20 +21,21 @@ from graphdebug.model.checks.tensors import tensor_finding
 from graphdebug.model.checks.types import type_findings
 from graphdebug.model.document import Model, Types
 from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
-from graphdebug.model.records import Finding, Severity
+from graphdebug.model.records import Finding, Severity, worst_first
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.walk import StoredTensor, node_tensors
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What is wrong at the places that an edit touched, errors first, and the types as far as known after it.
+    """What an edit touched, what is wrong there, errors first, and the types as far as known after it.
 
     ``Model.with_types`` takes them: the next operation and the next check go on from there.
     """
 
     findings: tuple[Finding, ...]
     types: Types
+    changes: Changes
 
 
 def check_edit(before: Model, after: Model, splices: Sequence[Splice]) -> Checked:
@@ -49,9 +50,7 @@ def check_edit(before: Model, after: Model, splices: Sequence[Splice]) -> Checke
         found += [*version_findings(after.proto), *signature_findings(after), *function_findings(after)]
     for path in dict.fromkeys((*changes.graphs, *known.nodes)):
         found += _graph_findings(after, after.graphs[path], changes.graphs.get(path, Touched()), known)
-    rank = list(Severity)
-    findings = tuple(sorted(dict.fromkeys(found), key=lambda finding: rank.index(finding.severity)))
-    return Checked(findings, known.types)
+    return Checked(worst_first(found), known.types, changes)
 
 
 def _graph_findings(model: Model, index: GraphIndex, here: Touched, types: Retyped) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from graphdebug.model.checks.operators import function_findings, operator_findin
 from graphdebug.model.checks.tensors import tensor_findings
 from graphdebug.model.document import Model, Types
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.records import Finding, Severity, ValueType
+from graphdebug.model.records import Finding, Severity, ValueType, worst_first
 from graphdebug.model.shapes import Complaint
 from graphdebug.model.value_types import shown
 from graphdebug.model.weightless import weightless
@@ -37,9 +37,7 @@ def findings(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -
     objected to. Linear in the size of the model; never raises for what is in the file; reads no large values.
     Of more than `KEPT_PER_CODE` of a kind, the rest is counted.
     """
-    rank = list(Severity)
-    found = _capped(every_finding(model, types, complaints))
-    return tuple(sorted(found, key=lambda finding: rank.index(finding.severity)))
+    return worst_first(_capped(every_finding(model, types, complaints)))
 
 
 def every_finding(model: Model, types: Types, complaints: Sequence[Complaint] = ()) -> list[Finding]:

@@ -1,5 +1,6 @@
 """Plain records about a model that travel between processes and into the workspace as JSON (msgspec)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,6 +64,12 @@ class Finding:
     graph: str = MAIN_GRAPH
     node: int | None = None
     tensor: str | None = None
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings, each once, errors first; else in the order they came in."""
+    rank = list(Severity)
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: rank.index(finding.severity)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import ModelEntry
 
-_JOB = "graphdebug.compare.engine:compare_job"
 _OFF, _ALL, _REFERENCE = "onnxruntime:opt=disable", "onnxruntime", "reference"
 _MODES = {
     "isolated": "Every tensor of the model is exposed on both sides. All are compared; engines fuse less than usual.",
@@ -79,7 +78,7 @@ def compare_setup(entry: ModelEntry) -> None:
         request = CompareRequest(first, second, mode, feeds, tensors or None)
         what = f"{plural(len(tensors), 'tensor')} of {entry.name}" if tensors else entry.name
         title = f"{what}: {_title(asked[0])} vs {_title(asked[1])}"
-        start_job("compare", _JOB, request, entry, title if mode == "isolated" else f"{title}, as deployed")
+        start_job("compare", request, entry, title if mode == "isolated" else f"{title}, as deployed")
 
 
 def _mode() -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -58,7 +59,7 @@ class Subject:
         return self.model.graphs[self.graph]
 
     @property
-    def editor(self) -> "Editor":
+    def editor(self) -> Editor:
         """What targets are made with."""
         return _editor(self.model)
 
@@ -119,7 +120,7 @@ def field(
     if get_origin(kind) is Literal:
         return st.selectbox(label, get_args(kind), key=key)
     if name == "shape":
-        return _shape(label, default, key)
+        return _shape(label, key)
     if name == "lengths":
         return _lengths(subject, key)
     if kind == int | str:
@@ -175,7 +176,7 @@ def _slot(label: str, subject: Subject, default: int, key: str) -> int:
     return int(chosen)
 
 
-def _shape(label: str, default: Any, key: str) -> tuple[int | str | None, ...] | None:
+def _shape(label: str, key: str) -> tuple[int | str | None, ...] | None:
     """Write a shape as people do: ``1, 3, height, ?``."""
     text = st.text_input(label, key=key, placeholder="1, 3, height, ?   (empty: as it is)")
     parts = [part.strip() for part in text.strip("[]() ").replace("×", ",").split(",")]
@@ -202,15 +203,15 @@ def _known_values(subject: Subject) -> list[str]:
     near = list(subject.values)
     for node in subject.nodes:
         near += [*index.nodes[node].output, *index.nodes[node].input]
-    others = [*index.inputs, *index.producer, *index.initializers]
-    return [name for name in dict.fromkeys([*near, *others]) if name][: max(_MOST_VALUES, len(near))]
+    others = islice(chain(index.inputs, index.producer, index.initializers), _MOST_VALUES)
+    return [name for name in dict.fromkeys([*near, *others]) if name]
 
 
 def _target(subject: Subject, name: str) -> Value:
     """Say which value is meant by a name, also one of a graph around this one."""
-    if subject.index.defines(name) or not subject.graph:
-        return value_target(subject.editor, TensorRef(subject.graph, name)) if subject.index.defines(name) else name
-    return name
+    if not subject.index.defines(name):
+        return name
+    return value_target(subject.editor, TensorRef(subject.graph, name))
 
 
 def _value(label: str, subject: Subject, key: str, default: Any) -> Value:

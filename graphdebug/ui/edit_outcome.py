@@ -5,17 +5,15 @@ from dataclasses import replace
 import streamlit as st
 
 from graphdebug.compare.records import CompareRequest, Side
-from graphdebug.jobs import service
 from graphdebug.model.records import Finding, Severity
 from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.feeds_form import usual_feeds
+from graphdebug.ui.job_page import start_job
 from graphdebug.ui.results import remembered_feeds
 from graphdebug.ui.words import plain, plural
-from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
 
-_RUN, _COMPARE = "graphdebug.runtime.run:run_job", "graphdebug.compare.engine:compare_job"
 _SPEC = "onnxruntime"
 _MOST_SAID = 4
 
@@ -26,7 +24,7 @@ def outcome_bar(entry: ModelEntry) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if st.button("Run", icon=":material/play_arrow:", help="Load it in ONNX Runtime and run it once"):
             request = RunRequest(entry.location, _SPEC, _feeds(entry), None, "plain")
-            _start("run", _RUN, request, entry, f"outputs of {entry.name} on ONNX Runtime", "tensors")
+            start_job("run", request, entry, f"outputs of {entry.name} on ONNX Runtime", "tensors")
         if source is not None:
             if st.button(
                 "Before / after",
@@ -35,7 +33,7 @@ def outcome_bar(entry: ModelEntry) -> None:
             ):
                 sides = Side(_SPEC, source.location), Side(_SPEC, entry.location)
                 compare = CompareRequest(*sides, feeds=_feeds(entry))
-                _start("compare", _COMPARE, compare, entry, f"{source.name} before / after editing", "compare")
+                start_job("compare", compare, entry, f"{source.name} before / after editing", "compare")
             if st.button("Side by side", icon=":material/splitscreen_vertical_add:", help="What was changed, marked"):
                 state.go("side_by_side", other=source.id)
         _downloads(entry)
@@ -68,13 +66,3 @@ def _feeds(entry: ModelEntry) -> FeedSpec:
     names = {value.name for value in entry.record.summary.inputs}
     usual = {name: feed for name, feed in usual_feeds(entry.id, entry).items() if name in names}
     return replace(FeedSpec(), inputs=usual)
-
-
-def _start(kind: str, call: str, request: object, entry: ModelEntry, title: str, page: str) -> None:
-    """Start a job and go to the page that shows it."""
-    try:
-        job_id = service.submit(state.workspace(), kind, call, request, model_id=entry.id, title=title)
-    except WorkspaceError as error:
-        st.error(plain(str(error)))
-        return
-    state.go(page, **{state.RESULTS[kind]: job_id})

@@ -1,5 +1,7 @@
 """Beside the graph that is edited: what was done, what is wrong now, and what to do with the result."""
 
+from dataclasses import dataclass
+
 import streamlit as st
 
 from graphdebug.api import editing
@@ -9,14 +11,30 @@ from graphdebug.ui.edit_outcome import outcome_bar
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.words import ago, plain, plural
-from graphdebug.workspace.entries import EditEntry, JobState, ModelEntry
+from graphdebug.workspace.entries import EditEntry, ModelEntry
 
 _MOST_SHOWN = 60
 
 
-def edit_bar(entry: ModelEntry) -> None:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How it stands with the model that is edited: all its edits, and whether it is checked as it is now."""
+
+    edits: list[EditEntry]
+    checked: bool
+
+
+def standing(entry: ModelEntry) -> Standing:
+    """Look up how it stands with the open model, once a rerun."""
+    if not entry.source:
+        return Standing([], True)
+    jobs = state.workspace().jobs("check", entry.id, limit=1)
+    return Standing(editing.history(state.workspace(), entry), not (jobs and jobs[0].state.active))
+
+
+def edit_bar(entry: ModelEntry, now: Standing) -> None:
     """Undo, redo, and ways on with the edited model."""
-    edits = editing.history(state.workspace(), entry) if entry.source else []
+    edits = now.edits
     done = entry.position
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -38,7 +56,7 @@ def edit_bar(entry: ModelEntry) -> None:
             args=(entry, done + 1),
         )
         if entry.source:
-            st.caption(f"{plural(done, 'change')} · {_standing(entry)}")
+            st.caption(f"{plural(done, 'change')} · {_in_words(entry, now)}")
     if entry.source:
         outcome_bar(entry)
     else:
@@ -54,9 +72,8 @@ def work_view(entry: ModelEntry) -> None:
         failure(jobs[0])
 
 
-def history_view(entry: ModelEntry) -> None:
+def history_view(entry: ModelEntry, edits: list[EditEntry]) -> None:
     """List what was done; a click goes back or forth to it."""
-    edits = editing.history(state.workspace(), entry) if entry.source else []
     if not edits:
         st.caption("Nothing was changed yet. Every change is listed here, and a click goes back to it.")
         return
@@ -76,9 +93,9 @@ def history_view(entry: ModelEntry) -> None:
         _line(entry, edit)
 
 
-def problems_view(entry: ModelEntry) -> None:
+def problems_view(entry: ModelEntry, now: Standing) -> None:
     """Show what is wrong with the model as it is now."""
-    if _is_checked(entry):
+    if now.checked:
         findings_list(entry.record)
     else:
         st.caption("The model is being checked…")
@@ -105,13 +122,8 @@ def _icon(at: int, position: int) -> str:
     return ":material/check_circle:" if at < position else ":material/circle:"
 
 
-def _standing(entry: ModelEntry) -> str:
-    if not _is_checked(entry):
+def _in_words(entry: ModelEntry, now: Standing) -> str:
+    if not now.checked:
         return "checking…"
     errors = sum(finding.severity is Severity.ERROR for finding in entry.record.findings)
     return f":red[{plural(errors, 'error')}]" if errors else "no errors"
-
-
-def _is_checked(entry: ModelEntry) -> bool:
-    jobs = state.workspace().jobs("check", entry.id, limit=1)
-    return not (jobs and jobs[0].state in (JobState.QUEUED, JobState.RUNNING))

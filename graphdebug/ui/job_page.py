@@ -12,6 +12,8 @@ from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
+_CALLS = {"run": "graphdebug.runtime.run:run_job", "compare": "graphdebug.compare.engine:compare_job"}
+
 
 def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | None], object]) -> None:
     """Draw ``page`` with the open model and the job of this ``kind`` that is open, None when there is none.
@@ -36,12 +38,17 @@ def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | Non
     page(entry, job)
 
 
-def start_job(kind: str, call: str, request: Any, entry: ModelEntry, title: str) -> None:
-    """Start a job on the open model and open it; does not return, unless it could not be recorded."""
+def start_job(kind: str, request: Any, entry: ModelEntry, title: str, page: str | None = None) -> None:
+    """Start a run or a comparison of the open model and open it, on another ``page`` if one is named.
+
+    Does not return, unless the job could not be recorded.
+    """
     try:
-        job_id = service.submit(state.workspace(), kind, call, request, model_id=entry.id, title=title)
+        job_id = service.submit(state.workspace(), kind, _CALLS[kind], request, model_id=entry.id, title=title)
     except WorkspaceError as error:
         st.error(plain(str(error)))
         return
     state.set_result(kind, job_id)
+    if page is not None:
+        state.go(page)
     st.rerun()

@@ -17,7 +17,6 @@ from graphdebug.ui.words import plain, plural
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.entries import ModelEntry
 
-_JOB = "graphdebug.runtime.run:run_job"
 _WHAT = {"picked": "Picked", "selected": "Selected", "outputs": "Outputs", "all": "All"}
 _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
@@ -65,7 +64,7 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
     if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
         count = "outputs" if untapped else plural(len(tensors), "tensor") if tensors else "all tensors"
         request = RunRequest(entry.location, spec, feeds, tensors or None, "plain" if untapped else mode)
-        start_job("run", _JOB, request, entry, f"{count} of {entry.name} on {spec_title(spec)}")
+        start_job("run", request, entry, f"{count} of {entry.name} on {spec_title(spec)}")
 
 
 def _pick(entry: ModelEntry, choice: Choice | None) -> None:

@@ -164,13 +164,6 @@ def learn(workspace: Workspace, draft: ModelEntry, record: ModelRecord, types: P
     return keep(workspace, draft, draft.position, files, record)
 
 
-def rename(workspace: Workspace, draft: ModelEntry, name: str) -> ModelEntry:
-    """Give a draft another name."""
-    with workspace.writing("Renaming a model") as connection:
-        connection.execute(update(schema.models).where(schema.models.c.id == draft.id).values(name=name))
-    return current(workspace, draft.id)
-
-
 def _row(draft_id: str, number: int, edit: NewEdit) -> dict[str, object]:
     return {
         "model_id": draft_id,

@@ -12,7 +12,7 @@ import pytest
 
 from graphdebug.model.records import Finding, ModelRecord, ModelSummary, OpenRequest, Severity
 from graphdebug.runtime.events import Failure
-from graphdebug.workspace import disk, store
+from graphdebug.workspace import disk, drafts, store
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobState
 from graphdebug.workspace.store import Workspace, default_root
@@ -221,6 +221,25 @@ def test_two_processes_make_the_same_new_workspace(tmp_path: Path) -> None:
     )
     writers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "new")]) for _ in range(3)]
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+
+
+def test_a_workspace_of_format_1_opens_with_all_it_holds(workspace: Workspace, tmp_path: Path) -> None:
+    add(workspace, tmp_path)
+    before = workspace.model("abc")
+    with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
+        kept = "id, name, path, in_place, bytes, record, created, opened"
+        connection.executescript(
+            "PRAGMA foreign_keys = OFF; DROP TABLE edits;"
+            "CREATE TABLE earlier (id VARCHAR NOT NULL, name VARCHAR NOT NULL, path VARCHAR NOT NULL,"
+            " in_place BOOLEAN NOT NULL, bytes INTEGER NOT NULL, record VARCHAR NOT NULL, created FLOAT NOT NULL,"
+            " opened FLOAT NOT NULL, PRIMARY KEY (id));"
+            f"INSERT INTO earlier SELECT {kept} FROM models; DROP TABLE models;"
+            "ALTER TABLE earlier RENAME TO models; PRAGMA user_version = 1;"
+        )
+    again = Workspace(workspace.root)
+    assert before is not None and again.model("abc") == before
+    draft = drafts.begin(again, before)
+    assert (draft.source, drafts.edits_of(again, draft.id)) == ("abc", [])
 
 
 def test_a_newer_database_is_left_alone(workspace: Workspace) -> None:
