@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import copyfile
 
 from graphdebug.api.models import model_of, put_model
+from graphdebug.compare.records import COMPARE_JOB, CompareRequest, Side
 from graphdebug.edit.checking import Checked, check_edit
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_graph, follow_node
@@ -25,6 +26,7 @@ from graphdebug.model.document import Model
 from graphdebug.model.records import Finding, worst_first
 from graphdebug.model.refs import NodeRef
 from graphdebug.model.value_types import shown
+from graphdebug.runtime.requests import FeedSpec
 from graphdebug.workspace import drafts
 from graphdebug.workspace.disk import WorkspaceError, saying_what_is_wrong
 from graphdebug.workspace.drafts import Changed, NewEdit
@@ -32,6 +34,7 @@ from graphdebug.workspace.entries import EditEntry, ModelEntry
 from graphdebug.workspace.store import SKELETON, TYPES, Workspace
 
 _TRIES = 5
+_ENGINE = "onnxruntime"
 _GIVEN = "given"
 
 
@@ -51,8 +54,16 @@ def draft_of(workspace: Workspace, entry: ModelEntry) -> ModelEntry:
     return entry if entry.source else drafts.begin(workspace, entry)
 
 
-def apply(workspace: Workspace, draft_id: str, *operations: Operation, files: Mapping[str, Path] | None = None) -> Step:
+def apply(
+    workspace: Workspace,
+    draft_id: str,
+    *operations: Operation,
+    files: Mapping[str, Path] | None = None,
+    feeds: FeedSpec | None = None,
+) -> Step:
     """Do operations, all or none, on a draft as it is now. ``files`` are those that they name, wherever they lie.
+
+    With ``feeds``, a job runs the model before and after them; the last edit knows it.
 
     Raises:
         EditError: one cannot be done; nothing is changed.
@@ -70,14 +81,25 @@ def apply(workspace: Workspace, draft_id: str, *operations: Operation, files: Ma
         splices = tuple(splice for edit in new for splice in edit.splices)
         notes = tuple(note for edit in new for note in edit.notes)
         try:
-            return _kept(workspace, draft, draft.position + len(new), before, model, splices, notes, new)
+            step = _kept(workspace, draft, draft.position + len(new), before, model, splices, notes, new)
         except Changed:
             continue
+        if feeds is not None:
+            _compare(workspace, draft, step.draft, operations[-1].title, feeds)
+        return step
     raise drafts.busy()
 
 
-def start(workspace: Workspace, draft_id: str, operation: Operation, files: Mapping[str, Path] | None = None) -> str:
+def start(
+    workspace: Workspace,
+    draft_id: str,
+    operation: Operation,
+    files: Mapping[str, Path] | None = None,
+    feeds: FeedSpec | None = None,
+) -> str:
     """Do an operation that takes long, or needs foreign code, in a worker; returns the job's id.
+
+    With ``feeds``, another job runs the model before and after it; the edit knows it.
 
     Raises:
         EditError: another file of a name was given before.
@@ -95,6 +117,8 @@ def start(workspace: Workspace, draft_id: str, operation: Operation, files: Mapp
             )
         except Changed:
             raise WorkspaceError("The model was edited meanwhile: do it again.") from None
+        if feeds is not None:
+            _compare(workspace, draft, step.draft, operation.title, feeds)
         service.check_draft(workspace, step.draft)
 
     request = ApplyRequest(draft.location, encode(operation), str(given(draft)))
@@ -160,6 +184,16 @@ def files_named(workspace: Workspace, draft: ModelEntry) -> dict[str, Path]:
     """Return the files that the edits that are done in a draft name."""
     names = {str(getattr(operation, "file", "")) for operation in recipe(workspace, draft)}
     return {path.name: path for path in sorted(given(draft).glob("*")) if path.name in names}
+
+
+def _compare(workspace: Workspace, before: ModelEntry, after: ModelEntry, title: str, feeds: FeedSpec) -> None:
+    """Start a job that runs a draft before and after its last edit, and compares the outputs."""
+    sides = Side(_ENGINE, before.location), Side(_ENGINE, after.location)
+    outputs = tuple(value.name for value in before.record.summary.outputs)
+    request = CompareRequest(*sides, feeds=feeds, tensors=outputs or None)
+    name = f"{after.name} before / after: {title}"
+    job_id = service.submit(workspace, "compare", COMPARE_JOB, request, model_id=after.id, title=name)
+    drafts.note_comparison(workspace, after.id, after.position - 1, job_id)
 
 
 def _give(draft: ModelEntry, files: Mapping[str, Path]) -> None:

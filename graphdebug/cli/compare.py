@@ -22,7 +22,7 @@ from graphdebug.cli.console import (
     run_job,
     write_text,
 )
-from graphdebug.compare.records import CompareRequest, CompareResult, Row, Side, Status, Tolerance
+from graphdebug.compare.records import COMPARE_JOB, CompareRequest, CompareResult, Row, Side, Status, Tolerance
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec
 
@@ -91,7 +91,7 @@ def compare(
     )
     check_folder(report, json_target, csv_target)
     with job_folder() as folder:
-        result = run_job("graphdebug.compare.engine:compare_job", request, folder, CompareResult)
+        result = run_job(COMPARE_JOB, request, folder, CompareResult)
     with reader_may_leave():
         _write_reports(result, report, json_target, csv_target)
         if "-" not in (json_target, csv_target):

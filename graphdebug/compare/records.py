@@ -6,6 +6,8 @@ from enum import StrEnum
 from graphdebug.model.records import ModelLocation, ValueType
 from graphdebug.runtime.requests import FeedSpec
 
+COMPARE_JOB = "graphdebug.compare.engine:compare_job"
+
 
 class Status(StrEnum):
     """What can be said of a tensor. Nothing compared is never a pass."""

@@ -1,6 +1,7 @@
 """A diff in words: short sentences, the most general first."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from graphdebug.diff.records import End, Fact, GraphDiff, ModelDiff, NodeDiff, Place, Stored, WeightDiff
 from graphdebug.model.records import ValueType
@@ -11,16 +12,35 @@ from graphdebug.view.labels import type_label
 _LONGEST_NAMES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One difference in words: ``about`` is model, graph, input, output, node or values; ``graph`` where it is.
+
+    ``node`` says which it is, if it is one of a graph that both have.
+    """
+
+    about: str
+    text: str
+    graph: GraphDiff | None = None
+    node: NodeDiff | None = None
+
+
 def sentences(found: ModelDiff) -> Iterator[str]:
     """Say all that differs, a sentence for each; one sentence when nothing does."""
     if found.same:
         yield "Nothing differs."
-    yield from (_fact(fact) for fact in found.facts)
+    for line in lines(found):
+        graph = line.graph
+        yield f"In {shown(graph.title)}: {line.text}" if graph and graph.left and graph.right else line.text
+
+
+def lines(found: ModelDiff) -> Iterator[Line]:
+    """Say all that differs, one by one; of nodes, how many do first."""
+    yield from (Line("model", _fact(fact)) for fact in found.facts)
     for graph in found.graphs:
         if graph.differs:
-            inside = f"In {shown(graph.title)}: " if graph.left and graph.right else ""
-            yield from (f"{inside}{each}" for each in _graph(graph))
-    yield from (_weight(weight) for weight in found.weights)
+            yield from _graph(graph)
+    yield from (Line("values", _weight(weight)) for weight in found.weights)
 
 
 def _fact(fact: Fact) -> str:
@@ -30,15 +50,15 @@ def _fact(fact: Fact) -> str:
     return f"{fact.what[0].upper()}{fact.what[1:]}: {shown(fact.left)} → {shown(fact.right)}."
 
 
-def _graph(graph: GraphDiff) -> Iterator[str]:
+def _graph(graph: GraphDiff) -> Iterator[Line]:
     if graph.left is None or graph.right is None:
-        yield graph.sentence
+        yield Line("graph", graph.sentence, graph)
         return
-    yield from (_fact(fact) for fact in graph.facts)
-    yield from (_end(end) for end in graph.ends)
+    yield from (Line("graph", _fact(fact), graph) for fact in graph.facts)
+    yield from (Line(end.role, _end(end), graph) for end in graph.ends)
     if graph.nodes:
-        yield graph.sentence
-        yield from (_node(node) for node in graph.nodes)
+        yield Line("graph", graph.sentence, graph)
+        yield from (Line("node", _node(node), graph, node) for node in graph.nodes)
 
 
 def _end(end: End) -> str:

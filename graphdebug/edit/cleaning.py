@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import onnx
 
 from graphdebug.edit.editor import Editor
@@ -25,6 +27,8 @@ _ALWAYS_INFERENCE, _TRAINING_MODE = 7, 12
 class SortNodes(Operation, frozen=True):
     """Put the nodes of every graph in an order in which they can run; those that can already stay where they are."""
 
+    keeps_results: ClassVar[bool] = True
+
     @property
     def title(self) -> str:
         """What it does."""
@@ -43,6 +47,8 @@ class CleanUp(Operation, frozen=True):
 
     That is nodes, initializers, functions and operator sets. Inputs and outputs of the model stay.
     """
+
+    keeps_results: ClassVar[bool] = True
 
     @property
     def title(self) -> str:

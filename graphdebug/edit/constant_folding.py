@@ -46,6 +46,7 @@ class FoldConstants(Operation, frozen=True):
     """
 
     heavy: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
     largest: int = 1 << 16
 
     @property

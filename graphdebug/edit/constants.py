@@ -14,14 +14,12 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.initializers import find_initializer, given_values, shaped
 from graphdebug.edit.making import import_domain, name_for
 from graphdebug.edit.operation import Operation, node_text, value_text
+from graphdebug.edit.opsets import inputs_too
 from graphdebug.edit.targets import Node, Value, find_node, find_value
 from graphdebug.edit.uses import renamed
 from graphdebug.edit.values import chunks, with_values
 from graphdebug.model.refs import MAIN_GRAPH, TensorRef
 from graphdebug.model.value_types import declared_types, dtype_number, shown, tensor_type, value_type
-
-_INPUTS_TOO = 4
-"""Before this IR version, every initializer of the main graph is also an input (docs/IR.md of ONNX)."""
 
 
 class ConstantToInitializer(Operation, frozen=True):
@@ -175,7 +173,7 @@ def add_initializer(editor: Editor, path: str, tensor: onnx.TensorProto | onnx.S
 
 def _stands_alone(editor: Editor, path: str) -> bool:
     """Say whether an initializer of a graph need not be an input of it, too."""
-    return path != MAIN_GRAPH or editor.proto.ir_version >= _INPUTS_TOO
+    return path != MAIN_GRAPH or not inputs_too(editor.proto)
 
 
 def _stored(attribute: onnx.AttributeProto, name: str) -> onnx.TensorProto | onnx.SparseTensorProto | None:

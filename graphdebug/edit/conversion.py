@@ -29,6 +29,7 @@ class ConvertOpset(Operation, frozen=True):
     """
 
     heavy: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
     version: int
 
     @property

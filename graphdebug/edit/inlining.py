@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import onnx
 
@@ -25,6 +26,7 @@ class InlineFunction(Operation, frozen=True):
     Names of the body get the node's name in front. A function that nothing calls then goes.
     """
 
+    keeps_results: ClassVar[bool] = True
     node: Node
 
     @property

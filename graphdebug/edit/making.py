@@ -11,7 +11,8 @@ from onnx import defs
 from graphdebug.edit.attributes import Attribute, to_proto
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.opsets import import_missing, plain, versions
+from graphdebug.edit.opsets import import_missing, inputs_too, plain, versions
+from graphdebug.model.refs import MAIN_GRAPH
 
 
 def make_node(
@@ -54,7 +55,9 @@ class NewConstant(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
 
 
 def add_constant(editor: Editor, path: str, constant: NewConstant, dtype: str, wish: str) -> str:
-    """Make a constant, an initializer of the graph (a function has none: a node), and return its name.
+    """Make a constant and return its name: an initializer of the graph, or a node where initializers are none.
+
+    They are none in a function, and in the main graph of an old model (before IR 4) they are inputs, too.
 
     Raises:
         EditError: the values do not fit the element type.
@@ -64,7 +67,8 @@ def add_constant(editor: Editor, path: str, constant: NewConstant, dtype: str, w
     values = {"dtype": said, "shape": shape, "values": np.ravel(np.array(constant.values, dtype=object)).tolist()}
     attribute = to_proto(Attribute("value", "tensor", values))
     name = editor.names.new(wish)
-    if isinstance(editor.message(path), onnx.GraphProto):
+    only_input = path == MAIN_GRAPH and inputs_too(editor.proto)
+    if isinstance(editor.message(path), onnx.GraphProto) and not only_input:
         attribute.t.name = name
         editor.splice(editor.way(path), "initializer", len(editor.graph(path).initializers), 0, [attribute.t])
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import onnx
 
@@ -20,6 +20,7 @@ _NEVER_DOCUMENTED = ("TypeProto", "StringStringEntryProto", "OperatorSetIdProto"
 class SetMetadata(Operation, frozen=True):
     """Set the entry ``key`` of the model's metadata to ``value``; None removes it."""
 
+    keeps_results: ClassVar[bool] = True
     key: str
     value: str | None = None
 
@@ -53,6 +54,7 @@ class SetMetadata(Operation, frozen=True):
 class SetHeader(Operation, frozen=True):
     """Set what the model says of itself; None keeps a field, ``""`` clears it."""
 
+    keeps_results: ClassVar[bool] = True
     producer_name: str | None = None
     producer_version: str | None = None
     domain: str | None = None
@@ -92,6 +94,7 @@ class StripDocs(Operation, frozen=True):
     itself stay.
     """
 
+    keeps_results: ClassVar[bool] = True
     metadata: tuple[str, ...] = ()
 
     @property

@@ -32,6 +32,8 @@ class Operation(
 
     heavy: ClassVar[bool] = False
     """It runs code that is not ours or takes long: it is done in a worker (`job.apply_job`)."""
+    keeps_results: ClassVar[bool] = False
+    """The model ought to compute the same afterwards, or nearly: it is worth a run before and after."""
 
     @property
     @abstractmethod

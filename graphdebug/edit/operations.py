@@ -35,6 +35,7 @@ from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.shape_writing import WriteShapes
 from graphdebug.edit.simplifying import Simplify
 from graphdebug.edit.storing import MakeExternal, MakeInline
+from graphdebug.edit.stripping import StripWeights
 from graphdebug.edit.wiring import ReconnectInput, RenameValue, SwapInputs
 
 OPERATIONS: tuple[type[Operation], ...] = (
@@ -80,6 +81,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     SortNodes,
     CleanUp,
     StripDocs,
+    StripWeights,
     SetMetadata,
     SetHeader,
     WriteShapes,

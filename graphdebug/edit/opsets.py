@@ -14,6 +14,9 @@ from graphdebug.edit.splice import Step, at
 from graphdebug.model.index import function_key, nested_graphs
 from graphdebug.model.value_types import shown
 
+_CONSTANT_INITIALIZERS_SINCE = 4
+"""The IR version since which an initializer need not be an input, too (docs/IR.md of ONNX)."""
+
 _VARIADIC = 1000
 """An operator that is said to take more inputs takes any number."""
 
@@ -21,6 +24,11 @@ _VARIADIC = 1000
 def holder(path: str, editor: Editor) -> tuple[Step, ...]:
     """Return the way to what imports operator sets for the graph at ``path``: the model, or a function."""
     return editor.way(path)[:1] if path.startswith("fn:") else ()
+
+
+def inputs_too(model: onnx.ModelProto) -> bool:
+    """Say whether each initializer of the main graph is an input, too; else such an input is one with a default."""
+    return bool(model.ir_version < _CONSTANT_INITIALIZERS_SINCE)
 
 
 def versions(imports: onnx.ModelProto | onnx.FunctionProto) -> dict[str, int]:

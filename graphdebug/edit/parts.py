@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import onnx
 
@@ -101,6 +102,7 @@ class ReplaceNodes(Operation, frozen=True):
 class ExtractFunction(Operation, frozen=True):
     """Make a function of the model out of nodes, and put a call of it in their place."""
 
+    keeps_results: ClassVar[bool] = True
     nodes: tuple[Node, ...]
     name: str
     domain: str = "local"

@@ -45,6 +45,7 @@ class ConvertFloat(Operation, frozen=True):
     """
 
     heavy: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
     to: Literal["float16", "bfloat16"] = "float16"
     keep_io: bool = True
     keep_ops: tuple[str, ...] = ()

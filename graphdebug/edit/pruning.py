@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import ClassVar
 
 import onnx
 
@@ -26,6 +27,8 @@ class ShareDuplicates(Operation, frozen=True):
 
     Those that are inputs or outputs of their graph or named in annotations are left alone.
     """
+
+    keeps_results: ClassVar[bool] = True
 
     @property
     def title(self) -> str:
@@ -57,6 +60,8 @@ class ShareDuplicates(Operation, frozen=True):
 
 class DropUnused(Operation, frozen=True):
     """Remove initializers that nothing uses, and declared types of values that are not there."""
+
+    keeps_results: ClassVar[bool] = True
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ class WriteShapes(Operation, frozen=True):
     """
 
     heavy: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
 
     @property
     def title(self) -> str:

@@ -27,6 +27,7 @@ class Simplify(Operation, frozen=True):
     """
 
     heavy: ClassVar[bool] = True
+    keeps_results: ClassVar[bool] = True
     tool: Literal["onnxsim", "onnxslim"] = "onnxsim"
     largest: int = 1 << 16
 

@@ -6,6 +6,7 @@ They only leave a note in each tensor (`external.SAVE_TO`); saving streams the v
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import onnx
 
@@ -37,6 +38,7 @@ class MakeExternal(Operation, frozen=True):
     shapes and axes are read before such files are.
     """
 
+    keeps_results: ClassVar[bool] = True
     file: str
     larger_than: int = 1024
 
@@ -72,6 +74,8 @@ class MakeExternal(Operation, frozen=True):
 
 class MakeInline(Operation, frozen=True):
     """Let the values of all initializers stand in the model itself when saved."""
+
+    keeps_results: ClassVar[bool] = True
 
     @property
     def title(self) -> str:

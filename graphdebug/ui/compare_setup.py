@@ -14,10 +14,11 @@ from graphdebug.runtime.datasets import files_of
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
-from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
+from graphdebug.ui.feeds_form import feeds_form, missing_files
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.kept_files import ask_for_file
-from graphdebug.ui.results import finished, remember_feeds, remembered_feeds, run_request
+from graphdebug.ui.last_feeds import remember_feeds, remembered_feeds, usual_feeds
+from graphdebug.ui.results import finished, run_request
 from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import ModelEntry

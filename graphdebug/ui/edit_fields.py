@@ -19,7 +19,7 @@ from graphdebug.edit.making import NewConstant
 from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.operation import Operation
-from graphdebug.edit.targets import Graph, Node, Value, graph_target, node_target, value_target
+from graphdebug.edit.targets import Graph, Node, Value, ValueTarget, graph_target, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
@@ -27,10 +27,11 @@ from graphdebug.model.refs import MAIN_GRAPH, NodeRef, TensorRef
 from graphdebug.model.value_types import dtype_name
 from graphdebug.ui import state
 from graphdebug.ui.edit_attributes import attribute_field, attributes_field, constants_field, operators
+from graphdebug.ui.edit_labels import label as said_as
 from graphdebug.ui.edit_session import offer_file
 from graphdebug.ui.edit_values import values_field
 from graphdebug.ui.kept_files import ask_for_file
-from graphdebug.ui.words import plain
+from graphdebug.ui.words import plain, plural
 
 _MOST_VALUES = 400
 _FILES: Mapping[type[Operation], str] = {SetValues: "npy", InputToInitializer: "npy", MergeModel: "model"}
@@ -77,23 +78,29 @@ def field(
     Raises:
         EditError: what was written is not what the field holds.
     """
-    label = name.replace("_", " ").capitalize()
+    label = said_as(operation, name)
     if kind == Node:
         return node_target(subject.editor, NodeRef(subject.graph, subject.nodes[0]))
+    if name == "keep_nodes":
+        return _selected_nodes(label, subject, key)
     if kind == tuple[Node, ...]:
         return tuple(node_target(subject.editor, NodeRef(subject.graph, node)) for node in subject.nodes)
     if kind == Graph:
         return graph_target(subject.editor, subject.graph)
     if kind in (Value, Value | None):
         return _value(label, subject, key, default)
-    if kind == tuple[Value, ...]:
+    if kind in (tuple[Value, ...], tuple[ValueTarget, ...]):
         return tuple(_target(subject, each) for each in _values(label, subject, key, default))
     if kind == tuple[UseTarget, ...] | None:
-        return _uses(label, subject, key, said)
+        return _uses(label, subject, key, said) or None
     if kind == tuple[UseTarget, ...]:
-        return _uses(label, subject, key, said, none="none") or ()
+        return _uses(label, subject, key, said, none="none")
     if kind == dict[int, tuple[UseTarget, ...]]:
-        return {}
+        outputs = enumerate(subject.index.nodes[subject.nodes[0]].output)
+        chosen = {at: _chosen_uses(label, subject, each, f"{key}:{at}", "none") for at, each in outputs if each}
+        return {at: targets for at, targets in chosen.items() if targets}
+    if name == "connect":
+        return _connect(label, subject, str(said["file"]), key)
     if kind == tuple[Value, ...] | None:
         return tuple(_target(subject, each) for each in _values(label, subject, key, None)) or None
     if kind == dict[int, int] | None:
@@ -228,14 +235,20 @@ def _values(label: str, subject: Subject, key: str, default: Any) -> list[str]:
     return st.multiselect(label, _known_values(subject), given, key=key, accept_new_options=True)
 
 
-def _uses(
-    label: str, subject: Subject, key: str, said: Mapping[str, Any], none: str = "all"
-) -> tuple[UseTarget, ...] | None:
-    """Choose among the uses of the value; ``none`` says what it means when none is chosen."""
+def _uses(label: str, subject: Subject, key: str, said: Mapping[str, Any], none: str = "all") -> tuple[UseTarget, ...]:
+    """Choose among the uses of the value, where it has several; ``none`` says what it means when none is chosen."""
     value = said.get("value")
     name = getattr(value, "name", value)
-    if not name or len(found := uses(subject.editor, subject.graph, name)) < 2:
-        return None
+    if not name or len(uses(subject.editor, subject.graph, name)) < 2:
+        return ()
+    return _chosen_uses(label, subject, name, key, none)
+
+
+def _chosen_uses(label: str, subject: Subject, name: str, key: str, none: str) -> tuple[UseTarget, ...]:
+    """Choose among the uses of a value."""
+    found = uses(subject.editor, subject.graph, name)
+    if not found:
+        return ()
     titles = {}
     for use in found:
         index = subject.model.graphs[use.graph]
@@ -246,14 +259,47 @@ def _uses(
     options = [use for use in found if use.node != OUTPUT or use.graph == subject.graph]
     hint = f"{none} of {len(found)}"
     chosen = st.multiselect(label, options, key=key, format_func=titles.__getitem__, placeholder=hint)
-    if not chosen:
-        return None
     return tuple(
         UseTarget()
         if use.node == OUTPUT
         else UseTarget(node_target(subject.editor, NodeRef(use.graph, use.node)), use.slot)
         for use in chosen
     )
+
+
+def _selected_nodes(label: str, subject: Subject, key: str) -> tuple[Node, ...]:
+    """Ask whether the field means the selected nodes."""
+    if not subject.nodes:
+        st.caption(f"{label}: select them in the graph.")
+        return ()
+    said = f"{label}: {plural(len(subject.nodes), 'selected one')}"
+    if not st.checkbox(said, key=f"{key}:{len(subject.nodes)}"):
+        return ()
+    return tuple(node_target(subject.editor, NodeRef(subject.graph, node)) for node in subject.nodes)
+
+
+def _connect(label: str, subject: Subject, file: str, key: str) -> dict[str, str]:
+    """Ask which output of the model feeds each input of another one."""
+    other = next((entry for entry in state.workspace().models() if Path(entry.location.path).name == file), None)
+    if other is None:
+        return {}
+    st.caption(label)
+    outputs = subject.model.graphs[MAIN_GRAPH].outputs
+    inputs = [value.name for value in other.record.summary.inputs]
+    usual = dict(zip(inputs, outputs, strict=False)) if len(inputs) == len(outputs) == 1 else {}
+    fed = {}
+    for name in inputs:
+        given = name if name in outputs else usual.get(name)
+        chosen = st.selectbox(
+            plain(name),
+            outputs,
+            outputs.index(given) if given in outputs else None,
+            key=f"{key}:{other.id}:{name}",
+            placeholder="nothing: it stays an input",
+        )
+        if chosen is not None:
+            fed[chosen] = name
+    return fed
 
 
 def _bypass(subject: Subject, key: str) -> dict[int, int] | None:

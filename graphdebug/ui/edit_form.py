@@ -13,11 +13,14 @@ from graphdebug.edit.errors import EditError
 from graphdebug.edit.nodes import DeleteDead, DeleteNode
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.operations import OPERATIONS
+from graphdebug.edit.simplifying import Simplify
 from graphdebug.edit.targets import Node, Value, node_target
 from graphdebug.model.refs import MAIN_GRAPH, NodeRef
 from graphdebug.ui import edit_session, state
 from graphdebug.ui.edit_fields import Subject, field
 from graphdebug.ui.graph_view.component import Action
+from graphdebug.ui.last_feeds import feeds_to_run
+from graphdebug.ui.simplifiers import simplifiers_view
 from graphdebug.ui.state import Choice
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.labels import shortened
@@ -57,11 +60,19 @@ def edit_form(entry: ModelEntry, choice: Choice | None) -> None:
     kind = offered[title]
     st.caption(_summary(kind))
     operation = _filled(kind, subject, f"edit:{title}:{entry.id}:{entry.position}:{choice and choice.id}")
+    if isinstance(operation, Simplify):
+        simplifiers_view(entry, operation.largest)
+    compared = kind.keeps_results and st.checkbox(
+        "Run before and after it",
+        True,
+        help="On the same feeds, in the background. History says by how much the outputs differ.",
+        key="edit:compared",
+    )
     if reason := edit_session.refused():
         st.error(plain(reason), icon=":material/block:")
     if st.button("Apply", type="primary", icon=":material/check:", disabled=operation is None, key="edit-apply"):
         assert operation is not None
-        edit_session.do(entry, operation)
+        edit_session.do(entry, operation, feeds_to_run(entry) if compared else None)
         st.rerun()
 
 

@@ -1,16 +1,13 @@
 """What one does with an edited model: load and run it, hold it against the original, take it away."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from graphdebug.compare.records import CompareRequest, Side
 from graphdebug.model.records import Finding, Severity
-from graphdebug.runtime.requests import FeedSpec, RunRequest
+from graphdebug.runtime.requests import RunRequest
 from graphdebug.ui import state
-from graphdebug.ui.feeds_form import usual_feeds
 from graphdebug.ui.job_page import start_job
-from graphdebug.ui.results import remembered_feeds
+from graphdebug.ui.last_feeds import feeds_to_run
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import ModelEntry
 
@@ -23,7 +20,7 @@ def outcome_bar(entry: ModelEntry) -> None:
     source = state.workspace().model(entry.source)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if st.button("Run", icon=":material/play_arrow:", help="Load it in ONNX Runtime and run it once"):
-            request = RunRequest(entry.location, _SPEC, _feeds(entry), None, "plain")
+            request = RunRequest(entry.location, _SPEC, feeds_to_run(entry), None, "plain")
             start_job("run", request, entry, f"outputs of {entry.name} on ONNX Runtime", "tensors")
         if source is not None:
             if st.button(
@@ -32,7 +29,7 @@ def outcome_bar(entry: ModelEntry) -> None:
                 help="Run the original and the edited model on the same inputs and compare every tensor they share",
             ):
                 sides = Side(_SPEC, source.location), Side(_SPEC, entry.location)
-                compare = CompareRequest(*sides, feeds=_feeds(entry))
+                compare = CompareRequest(*sides, feeds=feeds_to_run(entry))
                 start_job("compare", compare, entry, f"{source.name} before / after editing", "compare")
             if st.button("Side by side", icon=":material/splitscreen_vertical_add:", help="What was changed, marked"):
                 state.go("side_by_side", other=source.id)
@@ -56,13 +53,3 @@ def _warn(broken: list[Finding]) -> None:
     st.warning(f"This model is broken: {plural(len(broken), 'error')}.", icon=":material/error:")
     for finding in broken[:_MOST_SAID]:
         st.caption(plain(finding.message))
-
-
-def _feeds(entry: ModelEntry) -> FeedSpec:
-    """Return what the model, or the one it was made from, was fed last, else what suits its inputs."""
-    for model_id in (entry.id, entry.source):
-        if (known := remembered_feeds(model_id)) != FeedSpec():
-            return known
-    names = {value.name for value in entry.record.summary.inputs}
-    usual = {name: feed for name, feed in usual_feeds(entry.id, entry).items() if name in names}
-    return replace(FeedSpec(), inputs=usual)

@@ -11,9 +11,10 @@ from graphdebug.ui.edit_outcome import outcome_bar
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.words import ago, plain, plural
-from graphdebug.workspace.entries import EditEntry, ModelEntry
+from graphdebug.workspace.entries import EditEntry, JobEntry, ModelEntry
 
 _MOST_SHOWN = 60
+_SIGNS = {"match": ":green[:material/check:]", "differ": ":orange[:material/not_equal:]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,22 @@ def _line(entry: ModelEntry, edit: EditEntry) -> None:
         on_click=edit_session.go_to,
         args=(entry, at),
     )
+    job = state.workspace().job(edit.comparison) if edit.comparison else None
+    if job is not None:
+        _compared(job)
+
+
+def _compared(job: JobEntry) -> None:
+    """Say what came of running the model before and after an edit, with a way to all of it."""
+    if job.state.active:
+        st.caption("Running before and after…")
+        return
+    sentence = str(job.summary.get("sentence", "")) if job.failure is None else f"Not compared: {job.failure.message}"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        sign = _SIGNS.get(str(job.summary.get("outcome")), ":gray[:material/help:]")
+        st.caption(f"{sign} {plain(sentence.partition('. ')[0])}", width="content")
+        if job.failure is None and st.button("Look", type="tertiary", key=f"look-{job.id}", help=plain(sentence)):
+            state.go("compare", **{state.RESULTS["compare"]: job.id})
 
 
 def _icon(at: int, position: int) -> str:

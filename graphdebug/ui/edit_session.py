@@ -12,6 +12,7 @@ from graphdebug.edit.operation import Operation
 from graphdebug.jobs import service
 from graphdebug.model.document import Model
 from graphdebug.model.refs import MAIN_GRAPH, NodeRef
+from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
@@ -24,8 +25,11 @@ _SHOWN_NEXT = ("insert-", "add-", "duplicate-", "replace-")
 """Operations that make something new, which is what one wants to see then."""
 
 
-def do(entry: ModelEntry, operation: Operation) -> bool:
-    """Do an operation on the open model; False (and what to say is kept) when it cannot be done."""
+def do(entry: ModelEntry, operation: Operation, feeds: FeedSpec | None = None) -> bool:
+    """Do an operation on the open model; False (and what to say is kept) when it cannot be done.
+
+    With ``feeds``, the model is run before and after it, and what comes out is compared.
+    """
     for key in (_REFUSED, _STARTED):
         st.session_state.pop(key, None)
     workspace = state.workspace()
@@ -33,10 +37,10 @@ def do(entry: ModelEntry, operation: Operation) -> bool:
         draft = editing.draft_of(workspace, entry)
         try:
             if operation.heavy:
-                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, _files(operation))
+                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, _files(operation), feeds)
                 _follow(draft)
                 return True
-            step = editing.apply(workspace, draft.id, operation, files=_files(operation))
+            step = editing.apply(workspace, draft.id, operation, files=_files(operation), feeds=feeds)
         except EditError:
             if draft.id != entry.id:
                 workspace.delete_model(draft.id)  # begun for nothing

@@ -6,15 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from graphdebug.api.models import model_of
 from graphdebug.model.records import ValueInfo
 from graphdebug.runtime.datasets import files_of
 from graphdebug.runtime.dims import symbolic_dims
-from graphdebug.runtime.feeds import suggest
 from graphdebug.runtime.requests import FeedSpec, InputFeed
 from graphdebug.ui.kept_files import ask_for_data_set, ask_for_file, short_name
 from graphdebug.ui.words import dtype, plain, shape
-from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import Workspace
 
 _SHOWN_AT_ONCE = 6
@@ -32,12 +29,6 @@ _KINDS = {
 _COLORS = {"RGB": "RGB", "BGR": "BGR", "L": "grey"}
 _DISTRIBUTIONS = ("normal", "uniform")
 _IMAGENET: tuple[tuple[float, ...], tuple[float, ...]] = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def usual_feeds(model_id: str, _entry: ModelEntry) -> Mapping[str, InputFeed]:
-    """Return how inputs of a model are fed when nothing else is asked for, where that is not the default."""
-    return suggest(model_of(_entry))
 
 
 def feeds_form(

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from graphdebug.compare.records import COMPARE_JOB
 from graphdebug.jobs import service
 from graphdebug.ui import state
 from graphdebug.ui.empty_state import no_model
@@ -12,7 +13,7 @@ from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
-_CALLS = {"run": "graphdebug.runtime.run:run_job", "compare": "graphdebug.compare.engine:compare_job"}
+_CALLS = {"run": "graphdebug.runtime.run:run_job", "compare": COMPARE_JOB}
 
 
 def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | None], object]) -> None:

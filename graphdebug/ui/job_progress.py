@@ -16,11 +16,13 @@ _TITLE = {"sidebar": 34, "page": 60}
 """Letters of a job's title that fit in one line."""
 _VERBS = {
     "check": "Checking",
+    "diff": "Comparing",
     "edit": "Editing",
     "open": "Opening",
     "run": "Running",
     "compare": "Comparing",
     "measure": "Measuring",
+    "simplify": "Simplifying",
 }
 
 

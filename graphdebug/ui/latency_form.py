@@ -7,7 +7,8 @@ from graphdebug.runtime.backend import BackendSpec
 from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure, follow
-from graphdebug.ui.results import latency_result, remembered_feeds
+from graphdebug.ui.last_feeds import remembered_feeds
+from graphdebug.ui.results import latency_result
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.coloring import seconds_text
 from graphdebug.workspace.disk import WorkspaceError

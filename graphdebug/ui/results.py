@@ -1,4 +1,4 @@
-"""Results of finished jobs as pages use them: read once, kept for a while. And what was fed last."""
+"""Results of finished jobs as pages use them: read once, kept for a while."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +14,13 @@ from graphdebug.jobs import service
 from graphdebug.model.document import NotAModel
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.latency import LatencyRequest, LatencyResult
-from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult, TensorRow
+from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 T = TypeVar("T")
 R = TypeVar("R", Row, TensorRow)
-_FEEDS = "graphdebug.feeds"
 _KEPT = 8
 
 
@@ -105,36 +104,6 @@ def run_request(job: JobEntry) -> RunRequest | None:
 def compare_request(job: JobEntry) -> CompareRequest | None:
     """Return what a comparison was asked; None when another version of graphdebug wrote it."""
     return _request(job, CompareRequest)
-
-
-def remembered_feeds(model_id: str) -> FeedSpec:
-    """Return what the model was fed last: in this session, else in its newest run or comparison.
-
-    Files that were deleted meanwhile are left out.
-    """
-    known: dict[str, FeedSpec] = st.session_state.setdefault(_FEEDS, {})
-    if model_id not in known:
-        asked = (_asked(job) for job in state.workspace().jobs(("run", "compare"), model_id))
-        known[model_id] = next((request.feeds for request in asked if request is not None), FeedSpec())
-    return _with_files_that_are_there(known[model_id])
-
-
-def _with_files_that_are_there(feeds: FeedSpec) -> FeedSpec:
-    inputs = {
-        name: replace(feed, path="") if feed.path and not Path(feed.path).exists() else feed
-        for name, feed in feeds.inputs.items()
-    }
-    dataset = feeds.dataset if feeds.dataset and Path(feeds.dataset).exists() else ""
-    return replace(feeds, inputs=inputs, dataset=dataset)
-
-
-def remember_feeds(model_id: str, feeds: FeedSpec) -> None:
-    """Keep ``feeds`` for this session, so that another page starts from them."""
-    st.session_state.setdefault(_FEEDS, {})[model_id] = feeds
-
-
-def _asked(job: JobEntry) -> RunRequest | CompareRequest | None:
-    return run_request(job) if job.kind == "run" else compare_request(job)
 
 
 def _request(job: JobEntry, kind: type[T]) -> T | None:

@@ -7,9 +7,9 @@ import streamlit as st
 from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
-from graphdebug.ui.feeds_form import feeds_form, missing_files, usual_feeds
+from graphdebug.ui.feeds_form import feeds_form, missing_files
 from graphdebug.ui.job_page import start_job
-from graphdebug.ui.results import remember_feeds, remembered_feeds
+from graphdebug.ui.last_feeds import remember_feeds, remembered_feeds, usual_feeds
 from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of

@@ -8,7 +8,8 @@ from graphdebug.api.models import model_of
 from graphdebug.jobs import service
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
-from graphdebug.ui.fields import select
+from graphdebug.ui.diff_view import diff_view
+from graphdebug.ui.fields import is_new, select
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import Shade, overlay_of_nodes
 from graphdebug.ui.graph_view.pair import pair_view
@@ -27,11 +28,12 @@ _WEIGHTS = {Kind.FUSED: 1.0, Kind.LEFT: 2.0, Kind.RIGHT: 2.0, Kind.CHANGED: 3.0}
 """Of the nodes in a closed group the heaviest colours it."""
 _MAKING = "graphdebug.side_by_side.making"
 _OTHER = "side_by_side:other"
+_HOW = "side_by_side:how"
 _MODEL, _OPTIMISED = "model:", "optimised:"
 
 
 def side_by_side(left: ModelEntry) -> None:
-    """Ask for the other model and show both."""
+    """Ask for the other model and show both, or say what differs."""
     right = state.other_model()
     if right is not None and right.id == left.id:
         right = None
@@ -46,6 +48,9 @@ def side_by_side(left: ModelEntry) -> None:
             "Runtime makes of it. Equal nodes are matched, differences are marked, and both graphs move together.",
             icon=":material/splitscreen_vertical_add:",
         )
+        return
+    if state.parameter("words"):
+        diff_view(left, right)
         return
     try:
         overlays = _overlays(left, right)
@@ -72,15 +77,35 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
     current = made.get(right.id, f"{_MODEL}{right.id}") if right else None
     if current is not None and right is not None:
         titles.setdefault(current, right.name)
-    select(
-        f"Beside {plain(left.name)}",
-        titles,
-        current,
-        key=_OTHER,
-        on_change=_choose,
-        args=(left,),
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        select(
+            f"Beside {plain(left.name)}",
+            titles,
+            current,
+            key=_OTHER,
+            on_change=_choose,
+            args=(left,),
+            label_visibility="collapsed",
+            placeholder="Choose a model, or what ONNX Runtime makes of this one",
+        )
+        if right is not None:
+            _ask_how()
+
+
+def _ask_how() -> None:
+    """Ask whether to show the graphs, or to say in words what differs."""
+    shown = bool(state.parameter("words"))
+    default = shown if is_new(_HOW, shown) else None
+    st.segmented_control(
+        "Show",
+        [False, True],
+        default=default,
+        required=True,
+        format_func=lambda words: "In words" if words else "Graphs",
+        key=_HOW,
+        on_change=lambda: state.set_parameters(words="1" if st.session_state[_HOW] else None),
         label_visibility="collapsed",
-        placeholder="Choose a model, or what ONNX Runtime makes of this one",
+        width="content",
     )
 
 

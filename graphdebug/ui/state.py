@@ -1,8 +1,8 @@
 """What is open and what is chosen: the only place that reads and writes the URL and the session.
 
 The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``color``, ``scale``, ``limits``,
-``other``, ``other_node``; ``selected``, ``from`` and ``to`` as far as they are short) says what is open, so a link
-reopens it in a fresh session. Streamlit clears it when the page changes; ``restore`` puts it back.
+``other``, ``other_node``, ``words``; ``selected``, ``from`` and ``to`` as far as they are short) says what is open, so
+a link reopens it in a fresh session. Streamlit clears it when the page changes; ``restore`` puts it back.
 """
 
 from collections.abc import Iterable
@@ -41,6 +41,7 @@ PARAMETERS = (
     "limits",
     "other",
     "other_node",
+    "words",
 )
 _OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"

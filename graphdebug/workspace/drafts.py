@@ -90,10 +90,21 @@ def busy() -> WorkspaceError:
 def edits_of(workspace: Workspace, draft_id: str) -> list[EditEntry]:
     """Return the edits of a draft, those that were undone, too."""
     table = schema.edits
-    columns = (table.c.number, table.c.title, table.c.operation, table.c.notes, table.c.created)
+    columns = (table.c.number, table.c.title, table.c.operation, table.c.notes, table.c.created, table.c.comparison)
     with workspace.reading() as connection:
         rows = connection.execute(select(*columns).where(table.c.model_id == draft_id).order_by(table.c.number)).all()
-    return [EditEntry(row.number, row.title, row.operation, _notes(row.notes), time_of(row.created)) for row in rows]
+    return [
+        EditEntry(row.number, row.title, row.operation, _notes(row.notes), time_of(row.created), row.comparison)
+        for row in rows
+    ]
+
+
+def note_comparison(workspace: Workspace, draft_id: str, number: int, job_id: str) -> None:
+    """Note which job runs a draft before and after an edit."""
+    table = schema.edits
+    with workspace.writing("Noting a comparison") as connection:
+        mine = update(table).where(table.c.model_id == draft_id, table.c.number == number)
+        connection.execute(mine.values(comparison=job_id))
 
 
 def splices(workspace: Workspace, draft_id: str, first: int, end: int) -> list[tuple[Splice, ...]]:

@@ -53,13 +53,17 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class EditEntry:
-    """An edit of a draft: ``operation`` is its JSON (``edit.operations``), ``notes`` say what came of it."""
+    """An edit of a draft: ``operation`` is its JSON (``edit.operations``), ``notes`` say what came of it.
+
+    ``comparison`` is the id of the job that runs the model before and after it, if one does.
+    """
 
     number: int
     title: str
     operation: str
     notes: tuple[str, ...]
     created: datetime
+    comparison: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from graphdebug.workspace.disk import WorkspaceError
 
-VERSION = 2
+VERSION = 3
 _BUSY_MILLISECONDS = 15_000
 _SINCE_2 = (
     "source VARCHAR REFERENCES models (id)",
@@ -34,6 +34,8 @@ _SINCE_2 = (
     "revision INTEGER NOT NULL DEFAULT 0",
 )
 """Columns of ``models`` that format 1 lacks."""
+_SINCE_3 = "comparison VARCHAR NOT NULL DEFAULT ''"
+"""A column of ``edits`` that format 2 lacks."""
 
 metadata = MetaData()
 
@@ -64,6 +66,8 @@ edits = Table(
     Column("notes", String, nullable=False),
     Column("splices", LargeBinary, nullable=False),
     Column("created", Float, nullable=False),
+    # The job that runs the model before and after it; empty: none does.
+    Column("comparison", String, nullable=False, server_default=""),
 )
 
 jobs = Table(
@@ -121,6 +125,8 @@ def connect(path: Path) -> Engine:
         if version == 1:
             for column in _SINCE_2:
                 connection.exec_driver_sql(f"ALTER TABLE models ADD COLUMN {column}")
+        if version == 2:
+            connection.exec_driver_sql(f"ALTER TABLE edits ADD COLUMN {_SINCE_3}")
         if version < VERSION:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")

@@ -7,6 +7,7 @@ import pytest
 
 from graphdebug.api import editing
 from graphdebug.api.models import model_of
+from graphdebug.edit.cleaning import SortNodes
 from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_node
@@ -15,6 +16,7 @@ from graphdebug.jobs import service
 from graphdebug.model.document import open_model
 from graphdebug.model.refs import NodeRef
 from graphdebug.model.save import save
+from graphdebug.runtime.requests import FeedSpec
 from graphdebug.workspace import drafts
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import ModelEntry
@@ -65,6 +67,21 @@ def test_what_cannot_be_done_changes_nothing(workspace: Workspace, source: Model
         editing.apply(workspace, draft.id, relu("/block1/out"), DeleteNode(node="nobody"))
     assert workspace.model(draft.id) == draft
     assert editing.history(workspace, draft) == []
+
+
+@pytest.mark.parametrize("heavy", [False, True])
+def test_the_model_is_run_before_and_after(workspace: Workspace, source: ModelEntry, heavy: bool) -> None:
+    draft = editing.draft_of(workspace, source)
+    editing.apply(workspace, draft.id, relu("/block1/out"))
+    if heavy:
+        service.wait(workspace, editing.start(workspace, draft.id, ConvertOpset(version=22), feeds=FeedSpec()))
+    else:
+        editing.apply(workspace, draft.id, SortNodes(), feeds=FeedSpec())
+    first, last = editing.history(workspace, draft)
+    assert not first.comparison and last.comparison
+    job = service.wait(workspace, last.comparison)
+    assert job is not None and job.failure is None
+    assert (job.summary["outcome"], job.summary["matched"], job.summary["not_compared"]) == ("match", 1, 0)
 
 
 def test_two_tabs_add_up(workspace: Workspace, source: ModelEntry) -> None:

@@ -10,6 +10,8 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 from playwright.sync_api import Page, expect
 
+from graphdebug.diff.json import from_json
+from graphdebug.view.differences import Kind
 from tests.browser.opening import opened
 from tests.browser.test_graph import show
 
@@ -113,6 +115,32 @@ def large(tmp_path: Path) -> tuple[Path, Path]:
         nodes[1234].attribute[0].f = 0.5
 
     return path, edited(path, tmp_path / "large_edited.onnx", change)
+
+
+def test_what_differs_is_said_in_words_and_leads_to_its_place(
+    page: Page, server: str, small: tuple[Path, Path]
+) -> None:
+    side_by_side(page, server, *small)
+    page.get_by_role("radio", name="In words").click()
+    expect(page.get_by_text("2 differences among nodes.")).to_be_visible(timeout=30_000)
+    expect(page).to_have_url(re.compile("words=1"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile("json")).click()
+    assert download.value.suggested_filename == "resnet_torchscript to edited.diff.json"
+    found = from_json(Path(download.value.path()).read_bytes())
+    assert sorted(node.kind for graph in found.graphs for node in graph.nodes) == [Kind.CHANGED, Kind.RIGHT]
+    page.reload()
+    table = page.get_by_test_id("stDataFrame")
+    expect(table).to_be_visible(timeout=30_000)
+    lines = page.locator("[data-testid=stDataFrame] table tbody tr")  # what a screen reader reads
+    texts = lines.evaluate_all("rows => rows.map((row) => row.textContent)")
+    place = next(at for at, text in enumerate(texts) if "only right" in text)
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 300, box["y"] + 35 * (place + 1) + 17)
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+    expect_chosen(page, "", "n:1")
+    expect(page).not_to_have_url(re.compile("words="))
 
 
 def test_what_was_edited_is_marked_and_chosen_on_both_sides(page: Page, server: str, small: tuple[Path, Path]) -> None:

@@ -11,7 +11,7 @@ from graphdebug.workspace.store import Workspace
 def remembering_app() -> None:
     import streamlit as st
 
-    from graphdebug.ui.results import remembered_feeds
+    from graphdebug.ui.last_feeds import remembered_feeds
 
     st.session_state["feeds"] = remembered_feeds("m")
 

@@ -242,6 +242,21 @@ def test_a_workspace_of_format_1_opens_with_all_it_holds(workspace: Workspace, t
     assert (draft.source, drafts.edits_of(again, draft.id)) == ("abc", [])
 
 
+def test_edits_of_a_workspace_of_format_2_are_kept(workspace: Workspace, tmp_path: Path) -> None:
+    add(workspace, tmp_path)
+    source = workspace.model("abc")
+    assert source is not None
+    draft = drafts.begin(workspace, source)
+    drafts.keep(workspace, draft, 1, lambda folder: None, RECORD, [drafts.NewEdit("Sort nodes", "{}", ("Done.",), ())])
+    before = drafts.edits_of(workspace, draft.id)
+    with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
+        connection.executescript("ALTER TABLE edits DROP COLUMN comparison; PRAGMA user_version = 2;")
+    again = Workspace(workspace.root)
+    assert len(before) == 1 and drafts.edits_of(again, draft.id) == before
+    drafts.note_comparison(again, draft.id, 0, "job")
+    assert drafts.edits_of(again, draft.id)[0].comparison == "job"
+
+
 def test_a_newer_database_is_left_alone(workspace: Workspace) -> None:
     with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
         connection.execute("PRAGMA user_version = 99")

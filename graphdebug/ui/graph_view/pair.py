@@ -56,6 +56,13 @@ def pair_view(
     )
 
 
+def choose_beside(left: ModelEntry, right: ModelEntry, graph: str, node: int) -> None:
+    """Choose a node that is only on the right."""
+    known: dict[tuple[str, str], dict[str, str]] = st.session_state.setdefault(_SELECT, {})
+    known[left.id, right.id] = {"seq": uuid4().hex[:8], "graph": graph, "id": f"n:{node}"}
+    state.set_parameters(other_node=str(node))
+
+
 def _chosen_on_the_left() -> None:
     if state.choice() is not None:
         state.set_parameters(other_node=None)
