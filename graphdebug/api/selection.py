@@ -15,9 +15,10 @@ from graphdebug.api.answers import json_answer
 from graphdebug.api.details import NotFoundError, index_of
 from graphdebug.api.forms import read_form
 from graphdebug.api.models import find_entry, find_model
+from graphdebug.model.cutting import cut
 from graphdebug.model.document import Model
 from graphdebug.view.contents import contents
-from graphdebug.view.selection import border, nodes_of, part
+from graphdebug.view.selection import border, nodes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def selected(model: Model, graph: str, ids: tuple[str, ...]) -> Selected:
 def between(model: Model, graph: str, starts: tuple[str, ...], ends: tuple[str, ...]) -> Between:
     """Return where the part from ``starts`` to ``ends`` is drawn. NotFoundError: there is no such graph."""
     index, shown = index_of(model, graph), contents(model, graph)
-    nodes = part(index, starts, ends).nodes if starts or ends else ()
+    nodes = cut(model, graph, starts, ends).nodes
     drawn = tuple(node for node in nodes if node not in shown.host)
     groups = Counter(group for node in drawn for group in shown.around(shown.group_of.get(node, "")))
     places: dict[str, tuple[str, ...]] = {}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.uses import taken_by_node
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.value_types import shown
 
@@ -31,7 +30,7 @@ def boundary(editor: Editor, path: str, nodes: Collection[int]) -> Boundary:
     """
     index = editor.graph(path)
     part = frozenset(nodes)
-    taken = taken_by_node(index)
+    taken = index.taken
     ordered = tuple(node for node in index.order if node in part)
     made = {name for node in ordered for name in index.nodes[node].output if name}
     entering = dict.fromkeys(name for node in ordered for name in taken[node] if name not in made)
@@ -41,13 +40,9 @@ def boundary(editor: Editor, path: str, nodes: Collection[int]) -> Boundary:
         name
         for node in ordered
         for name in index.nodes[node].output
-        if name in outputs or (name and not part.issuperset(_users(index, name)))
+        if name in outputs or (name and not part.issuperset(index.users(name)))
     ]
     return Boundary(ordered, tuple(entering), tuple(dict.fromkeys(leaving)))
-
-
-def _users(index: GraphIndex, name: str) -> list[int]:
-    return [*(node for node, _ in index.consumers.get(name, ())), *index.captured.get(name, ())]
 
 
 def _refuse_way_back(index: GraphIndex, part: Collection[int], taken: list[list[str]], made: Collection[str]) -> None:

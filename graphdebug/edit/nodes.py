@@ -17,7 +17,7 @@ from graphdebug.edit.opsets import most_inputs
 from graphdebug.edit.order import keep_order, place_for
 from graphdebug.edit.sweeping import forget, sweep
 from graphdebug.edit.targets import Graph, Node, Value, find_graph, find_node, find_value
-from graphdebug.edit.uses import OUTPUT, Use, redirect, rename_value, taken_by_node, uses
+from graphdebug.edit.uses import OUTPUT, Use, redirect, rename_value, uses
 from graphdebug.model.refs import NodeRef, TensorRef
 from graphdebug.model.value_types import shown
 
@@ -166,7 +166,7 @@ class DeleteDead(Operation, frozen=True):
         path = one_graph(refs := [find_node(editor, each) for each in self.nodes])
         doomed = {ref.index for ref in refs}
         index = editor.graph(path)
-        inputs = taken_by_node(index)
+        inputs = index.taken
         for at in index.order:
             if any(index.producer.get(value) in doomed for value in inputs[at]):
                 doomed.add(at)

@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 
 from graphdebug.edit.editor import Editor
-from graphdebug.edit.uses import taken_by_node
+from graphdebug.edit.opsets import inputs_too
 from graphdebug.model.index import GraphIndex
 
 _SAID = ("value_info", "quantization_annotation")
-
-_DEFAULTS_SINCE = 4
-"""Since this IR version an input with an initializer is one with a default; before, it is how constants are written."""
 
 
 def sweep(editor: Editor, path: str, values: Iterable[str]) -> int:
@@ -19,7 +16,7 @@ def sweep(editor: Editor, path: str, values: Iterable[str]) -> int:
     """
     index = editor.graph(path)
     dead, unused = _dead(index, values)
-    given = index.defaults if editor.proto.ir_version >= _DEFAULTS_SINCE else ()
+    given = () if inputs_too(editor.proto) else index.defaults
     constants = unused.intersection((*index.initializers, *index.sparse)).difference(given)
     for field in ("initializer", "sparse_initializer"):
         editor.delete_named(path, field, constants)
@@ -38,7 +35,7 @@ def forget(editor: Editor, path: str, values: Iterable[str]) -> None:
 
 def _dead(index: GraphIndex, values: Iterable[str]) -> tuple[set[int], set[str]]:
     """Return the nodes that are of no use if ``values`` are not wanted for their own sake, and the values of no use."""
-    taken = taken_by_node(index)
+    taken = index.taken
     outputs = frozenset(index.outputs)
     dead: set[int] = set()
 

@@ -9,7 +9,7 @@ import onnx
 from graphdebug.edit.editor import Editor, name_of
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.splice import SINGLE, Step
-from graphdebug.model.index import CALLED_FUNCTION, GraphIndex, free_names
+from graphdebug.model.index import CALLED_FUNCTION, free_names
 from graphdebug.model.refs import MAIN_GRAPH, parent_path
 from graphdebug.model.value_types import shown
 
@@ -36,15 +36,6 @@ def uses(editor: Editor, graph: str, value: str) -> list[Use]:
             if attribute != CALLED_FUNCTION and value in editor.graph(below).outer:
                 found += uses(editor, below, value)
     return found
-
-
-def taken_by_node(index: GraphIndex) -> list[list[str]]:
-    """Return for each node the values that it, and what is nested in it, takes."""
-    taken = [[name for name in node.input if name] for node in index.nodes]
-    for name, users in index.captured.items():
-        for node in users:
-            taken[node].append(name)
-    return taken
 
 
 def redirect(editor: Editor, home: str, found: Iterable[Use], value: str) -> None:

@@ -82,6 +82,20 @@ class GraphIndex:
         """Say whether a node, a nested graph or the graph's outputs use ``name``."""
         return name in self.consumers or name in self.captured or name in self._outputs
 
+    def users(self, name: str) -> list[int]:
+        """Return the nodes that use a value, themselves or in a graph that they hold, each once."""
+        direct = (node for node, _ in self.consumers.get(name, ()))
+        return list(dict.fromkeys((*direct, *self.captured.get(name, ()))))
+
+    @cached_property
+    def taken(self) -> list[list[str]]:
+        """For each node the values that it, and what is nested in it, takes."""
+        taken = [[name for name in node.input if name] for node in self.nodes]
+        for name, users in self.captured.items():
+            for node in users:
+                taken[node].append(name)
+        return taken
+
     @cached_property
     def _given(self) -> frozenset[str]:
         return frozenset((*self.inputs, *self.defaults, *self.initializers, *self.sparse))

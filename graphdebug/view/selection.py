@@ -1,4 +1,4 @@
-"""What a set of boxes stands for: nodes, the values that cross its border, and the part of a graph between values."""
+"""What a set of boxes stands for: nodes, and the values that cross their border."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -14,20 +14,6 @@ class Border:
 
     entering: tuple[str, ...]
     leaving: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The nodes needed to get from some values to others.
-
-    ``nodes`` (ascending) are what the ends depend on, as far back as the starts; without ends, all that depends on the
-    starts. ``needs`` are inputs of the graph, and values made nowhere, that it takes beside the starts; ``unused`` are
-    starts on which nothing of it depends.
-    """
-
-    nodes: tuple[int, ...]
-    needs: tuple[str, ...]
-    unused: tuple[str, ...]
 
 
 def nodes_of(model: Model, graph: str, ids: Iterable[str]) -> tuple[int, ...]:
@@ -51,51 +37,7 @@ def border(index: GraphIndex, nodes: Collection[int]) -> Border:
     taken |= {name: None for name, users in index.captured.items() if not inside.isdisjoint(users)}
     return Border(
         tuple(name for name in taken if name not in made and not is_constant(index, name)),
-        tuple(name for name in made if name in outputs or not _users(index, name) or _users(index, name) - inside),
+        tuple(
+            name for name in made if name in outputs or not (users := index.users(name)) or not inside.issuperset(users)
+        ),
     )
-
-
-def part(index: GraphIndex, starts: Iterable[str], ends: Iterable[str]) -> Part:
-    """Return the part of a graph from ``starts`` to ``ends``, names of values of this graph."""
-    first, last = dict.fromkeys(starts), dict.fromkeys(ends)
-    if not last:
-        unused = tuple(name for name in first if not _users(index, name))
-        return Part(tuple(sorted(_downstream(index, first))), (), unused)
-    captured = _captured_by(index)
-    nodes, needs, seen = set[int](), set[str](), set(last)
-    waiting = list(last)
-    while waiting:
-        name = waiting.pop()
-        producer = index.producer.get(name)
-        if name in first or producer in nodes:
-            continue
-        if producer is not None:
-            nodes.add(producer)
-            taken = {each for each in (*index.nodes[producer].input, *captured.get(producer, ())) if each} - seen
-            seen |= taken
-            waiting += taken
-        elif not is_constant(index, name):
-            needs.add(name)
-    return Part(tuple(sorted(nodes)), tuple(sorted(needs)), tuple(name for name in first if name not in seen))
-
-
-def _downstream(index: GraphIndex, values: Iterable[str]) -> set[int]:
-    found, waiting = set[int](), list(values)
-    while waiting:
-        reached = _users(index, waiting.pop()) - found
-        found |= reached
-        waiting += [name for node in reached for name in index.nodes[node].output if name]
-    return found
-
-
-def _users(index: GraphIndex, name: str) -> set[int]:
-    return {node for node, _ in index.consumers.get(name, ())} | set(index.captured.get(name, ()))
-
-
-def _captured_by(index: GraphIndex) -> dict[int, list[str]]:
-    """Return node → values that its nested graphs use."""
-    captured: dict[int, list[str]] = {}
-    for name, nodes in index.captured.items():
-        for node in nodes:
-            captured.setdefault(node, []).append(name)
-    return captured

@@ -1,4 +1,4 @@
-"""What boxes stand for: nodes, what crosses their border, and the part of a graph between values."""
+"""What boxes stand for: nodes, and what crosses their border."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from graphdebug.model.document import Model
-from graphdebug.view.selection import border, nodes_of, part
+from graphdebug.view.selection import border, nodes_of
 
 
 def ladder() -> Model:
@@ -37,23 +37,6 @@ def test_what_crosses_the_border_of_nodes() -> None:
     assert border(index, {0, 1}).leaving == ("a", "b")
 
 
-def test_the_part_between_values_takes_all_ways_and_says_what_else_it_needs() -> None:
-    index = ladder().graphs[""]
-    whole = part(index, ["a"], ["y"])
-    assert (whole.nodes, whole.needs, whole.unused) == ((1, 2, 3, 4), (), ())
-    one_way = part(index, ["c"], ["y"])
-    assert (one_way.nodes, one_way.needs) == ((0, 1, 3, 4), ("x",))
-    assert part(index, ["b", "z"], ["d"]).unused == ("b", "z")
-
-
-def test_a_part_without_ends_is_all_that_follows_and_without_starts_all_before() -> None:
-    index = ladder().graphs[""]
-    assert part(index, ["c"], []).nodes == (3, 4)
-    assert part(index, [], ["d"]).nodes == (0, 2, 3)
-    assert part(index, ["x"], ["x"]).nodes == ()
-    assert part(index, ["nowhere"], ["missing"]).needs == ("missing",)
-
-
 def test_what_a_nested_graph_uses_counts() -> None:
     out = helper.make_tensor_value_info("t", TensorProto.FLOAT, [8])
     then = helper.make_graph([helper.make_node("Add", ["h", "h"], ["t"])], "then", [], [out])
@@ -65,8 +48,5 @@ def test_what_a_nested_graph_uses_counts() -> None:
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in "xy")
     go = helper.make_tensor_value_info("go", TensorProto.BOOL, [])
     index = Model(helper.make_model(helper.make_graph(nodes, "g", [x, go], [y])), Path("m.onnx")).graphs[""]
-    assert part(index, ["h"], ["y"]).nodes == (1,)
-    assert set(part(index, ["h"], ["y"]).needs) == {"x", "go"}
     assert set(border(index, {1}).entering) == {"go", "h", "x"}
     assert border(index, {0}).leaving == ("h",)
-    assert part(index, ["h"], []).nodes == (1,)
