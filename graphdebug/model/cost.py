@@ -62,6 +62,17 @@ def cost(model: Model, types: Types, ones: Collection[str] = ()) -> Cost:
     return _of_graph(model.with_types(types), (), MAIN_GRAPH, ones) + Cost(unknown=_in_functions(model))
 
 
+def node_costs(model: Model, ones: Collection[str] = ()) -> list[Cost]:
+    """Count each node of the main graph by itself, by ``model.types``; calls of functions that count are unknown."""
+    scopes = (model.graphs[MAIN_GRAPH],)
+    calls = Cost(unknown=1) if _in_functions(model) else Cost()
+    return [
+        _of_node(model, scopes, position, model.types[MAIN_GRAPH], ones)
+        + (calls if any(kind == CALLED_FUNCTION for kind, _ in scopes[0].children.get(position, ())) else Cost())
+        for position in range(len(scopes[0].nodes))
+    ]
+
+
 def _in_functions(model: Model) -> int:
     """Return how many nodes of the model's functions have multiply-accumulates."""
     bodies = (model.graphs[path] for path in model.graphs if path.startswith("fn:"))
@@ -83,15 +94,19 @@ def _of_graph(model: Model, around: Scopes, path: str, ones: Collection[str]) ->
     """Count one run of the graph at ``path``, which lies in the graphs ``around``."""
     scopes = (model.graphs[path], *around)
     types = _visible_types(model, scopes)
-    total = Cost()
-    for position, node in enumerate(scopes[0].nodes):
-        if counts_macs(node):
-            count = macs(node, types, ones)
-            total += Cost(macs=count or 0, unknown=count is None)
-        held = [below for kind, below in scopes[0].children.get(position, ()) if kind != CALLED_FUNCTION]
-        if held:
-            total += _of_holder(model, node, scopes, held, ones)
-    return total
+    return sum((_of_node(model, scopes, position, types, ones) for position in range(len(scopes[0].nodes))), Cost())
+
+
+def _of_node(
+    model: Model, scopes: Scopes, position: int, types: Mapping[str, ValueType], ones: Collection[str]
+) -> Cost:
+    """Count one run of a node of the innermost graph and of what is nested in it; ``types`` are those it sees."""
+    node, total = scopes[0].nodes[position], Cost()
+    if counts_macs(node):
+        count = macs(node, types, ones)
+        total += Cost(macs=count or 0, unknown=count is None)
+    held = [below for kind, below in scopes[0].children.get(position, ()) if kind != CALLED_FUNCTION]
+    return total + _of_holder(model, node, scopes, held, ones) if held else total
 
 
 def _of_holder(model: Model, node: onnx.NodeProto, scopes: Scopes, held: Sequence[str], ones: Collection[str]) -> Cost:

@@ -47,7 +47,7 @@ def plan(
             carried there is no border, so that a slice can grow beyond.
         may_carry: whether a value can be given out of one slice and fed to another.
     """
-    constant = _constants(index)
+    constant = constant_nodes(index)
     place = {node: at for at, node in enumerate(index.order)}
     last_use = {
         name: max(place[user] for user in _users(index, name))
@@ -105,6 +105,19 @@ def cut(model: Model, piece: Slice, carried: Mapping[str, ValueType]) -> Model:
     return Model(proto, model.path, {MAIN_GRAPH: {name: types[name] for name in (*made, *used) if name in types}})
 
 
+def constant_nodes(index: GraphIndex) -> frozenset[int]:
+    """Return the nodes of standard operators that depend on nothing fed and give the same every time."""
+    constant: set[int] = set()
+    stored = {*index.initializers, *index.sparse}.difference(index.defaults)
+    for position in index.order:
+        node = index.nodes[position]
+        names = [name for name in node.input if name]
+        standard = node.domain in ("", "ai.onnx") and node.op_type not in _RANDOM and not any(nested_graphs(node))
+        if standard and all(name in stored or index.producer.get(name) in constant for name in names):
+            constant.add(position)
+    return frozenset(constant)
+
+
 def _slice(
     index: GraphIndex,
     nodes: Sequence[int],
@@ -132,19 +145,6 @@ def _slice(
     gives = [name for node in nodes for name in index.nodes[node].output if last_use.get(name, -1) >= end]
     in_order = sorted(borrowed, key=place.__getitem__)
     return Slice(tuple(nodes), tuple(in_order), tuple(takes), tuple(dict.fromkeys(gives)))
-
-
-def _constants(index: GraphIndex) -> frozenset[int]:
-    """Return the nodes of standard operators that depend on nothing fed and give the same every time."""
-    constant: set[int] = set()
-    stored = {*index.initializers, *index.sparse}.difference(index.defaults)
-    for position in index.order:
-        node = index.nodes[position]
-        names = [name for name in node.input if name]
-        standard = node.domain in ("", "ai.onnx") and node.op_type not in _RANDOM and not any(nested_graphs(node))
-        if standard and all(name in stored or index.producer.get(name) in constant for name in names):
-            constant.add(position)
-    return frozenset(constant)
 
 
 def _blocked(
