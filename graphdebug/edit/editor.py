@@ -20,6 +20,9 @@ from graphdebug.model.index import Graph, GraphIndex, Graphs
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.value_types import shown
 
+_MOST_RUNS = 100
+"""What is deleted in more runs is done in one splice."""
+
 
 class Editor:
     """What an operation works with. ``notes`` are sentences for the user about what was done.
@@ -44,7 +47,10 @@ class Editor:
     @property
     def model(self) -> Model:
         """The model as it is now. It must not be edited further: what looks at it would see half of it."""
-        return replace(self._model, proto=self.proto)
+        model = replace(self._model, proto=self.proto)
+        if self._graphs is not None:
+            model.__dict__["graphs"] = self._graphs  # no need to index it again
+        return model
 
     @property
     def source(self) -> Model:
@@ -112,6 +118,18 @@ class Editor:
     def delete_nodes(self, path: str, positions: Iterable[int]) -> None:
         """Delete nodes."""
         self._delete(path, "node", positions)
+
+    def keep(self, way: Sequence[Step], field: str, positions: Iterable[int]) -> None:
+        """Keep only these entries of a list, in their order."""
+        entries = getattr(splice.at(self.proto, way), field)
+        kept = sorted(set(positions))
+        doomed = _runs(sorted(set(range(len(entries))).difference(kept)))
+        if len(doomed) <= _MOST_RUNS:
+            for start, count in doomed[::-1]:
+                self.splice(way, field, start, count)
+        else:
+            first, end = doomed[0][0], sum(doomed[-1])
+            self.splice(way, field, first, end - first, [entries[at] for at in kept if first <= at < end])
 
     def delete_named(self, path: str, field: str, names: Iterable[str]) -> None:
         """Delete what carries one of these names from ``initializer``, ``value_info``, ``input``, ``output``…"""

@@ -21,6 +21,7 @@ from graphdebug.edit.constants import (
 from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.dims import FreezeDims, RenameDim, SetBatch
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.initializers import CastInitializer, SetValues
 from graphdebug.edit.inlining import InlineFunction
 from graphdebug.edit.layouts import ChangeLayout, ReverseChannels
@@ -60,6 +61,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     ReplaceNodes,
     ExtractFunction,
     InlineFunction,
+    ExtractPart,
     MergeModel,
     InsertCast,
     SetType,

@@ -177,7 +177,8 @@ class _Candidates:
             [at for at, name in enumerate(names) if name in self._targets],
             [at for at, name in enumerate(names) if name in self._targets or not self._can_be_input(name)],
         )
-        return [tuple(names[at] for at in sorted(each)) for each in reversed(cuts or ())]
+        place = {name: (self._index.producer.get(name, -1), at) for at, name in enumerate(names)}
+        return [tuple(sorted((names[at] for at in each), key=place.__getitem__)) for each in reversed(cuts or ())]
 
     def _made_from(self, missing: Iterable[str]) -> dict[str, list[str]]:
         """Return value → values of the part made directly from it, from what is missing on, as far as the targets."""

@@ -45,6 +45,8 @@ class GraphIndex:
     """Value → the node that makes it (the first, when the file wrongly has several)."""
     consumers: dict[str, list[tuple[int, int]]]
     """Value → (node, input slot) for each direct use. `captured` holds the indirect ones."""
+    taken: list[list[str]] = field(repr=False)
+    """The values that each node, and what is nested in it, takes."""
     captured: dict[str, list[int]]
     """Value of this graph, or of one around it → nodes whose nested graphs use it."""
     children: dict[int, list[tuple[str, str]]]
@@ -88,15 +90,6 @@ class GraphIndex:
         return list(dict.fromkeys((*direct, *self.captured.get(name, ()))))
 
     @cached_property
-    def taken(self) -> list[list[str]]:
-        """For each node the values that it, and what is nested in it, takes."""
-        taken = [[name for name in node.input if name] for node in self.nodes]
-        for name, users in self.captured.items():
-            for node in users:
-                taken[node].append(name)
-        return taken
-
-    @cached_property
     def _given(self) -> frozenset[str]:
         return frozenset((*self.inputs, *self.defaults, *self.initializers, *self.sparse))
 
@@ -111,14 +104,17 @@ def index_graph(path: str, title: str, proto: Graph, functions: Mapping[tuple[st
     names: list[str] = []
     producer: dict[str, int] = {}
     consumers: dict[str, list[tuple[int, int]]] = {}
+    taken: list[list[str]] = []
     captured: dict[str, list[int]] = {}
     children: dict[int, list[tuple[str, str]]] = {}
     subgraphs: dict[str, onnx.GraphProto] = {}
     for position, node in enumerate(nodes):
         names.append(display_name(node, position))
-        for slot, name in enumerate(node.input):
+        inputs = list(node.input)
+        for slot, name in enumerate(inputs):
             if name:
                 consumers.setdefault(name, []).append((position, slot))
+        taken.append([name for name in inputs if name])
         for name in node.output:
             if name:
                 producer.setdefault(name, position)
@@ -130,6 +126,7 @@ def index_graph(path: str, title: str, proto: Graph, functions: Mapping[tuple[st
                 users = captured.setdefault(name, [])
                 if not users or users[-1] != position:
                     users.append(position)
+                    taken[position].append(name)
         if functions and (called := functions.get(function_key(node.domain, node.op_type, node.overload))):
             children.setdefault(position, []).append((CALLED_FUNCTION, called))
     initializers: dict[str, onnx.TensorProto] = {}
@@ -151,6 +148,7 @@ def index_graph(path: str, title: str, proto: Graph, functions: Mapping[tuple[st
         sparse=sparse,
         producer=producer,
         consumers=consumers,
+        taken=taken,
         captured=captured,
         children=children,
         subgraphs=subgraphs,

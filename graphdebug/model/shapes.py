@@ -4,7 +4,7 @@ Weights only slow it down: with values above 4 kB left out, coverage is the same
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,52 @@ def infer(model: Model) -> Inference:
             continue
         return Inference(_fold_and_infer(model, bare, inferred, options.get("data_prop", False)), complaints)
     return Inference({}, complaints)
+
+
+def infer_near(model: Model, names: Iterable[str]) -> dict[str, ValueType]:
+    """Infer the types of a few values of the main graph from what is declared nearest to them; never raises.
+
+    Only the nodes in between are looked at: back to values of floating point of known shape, for whole numbers may be
+    shapes, of which the values matter.
+    """
+    wanted, index = dict.fromkeys(names), model.graphs[MAIN_GRAPH]
+    graph = model.proto.graph
+    declared = {entry.name: entry for entry in (*graph.value_info, *graph.input)}
+    starts, nodes, seen = set[str](), set[int](), set[str]()
+    waiting = list(wanted)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        maker = index.producer.get(name)
+        if maker is None or (name in declared and _is_settled(value_type(declared[name].type))):
+            starts.add(name)
+        elif maker not in nodes:
+            nodes.add(maker)
+            waiting += index.taken[maker]
+    near = onnx.ModelProto(ir_version=model.proto.ir_version, opset_import=model.proto.opset_import)
+    near.functions.extend(model.proto.functions)
+    near.graph.name = "near"
+    near.graph.node.extend(index.nodes[node] for node in index.order if node in nodes)
+    near.graph.input.extend(declared[name] for name in starts if name in declared and name not in index.initializers)
+    near.graph.initializer.extend(index.initializers[name] for name in starts if name in index.initializers)
+    near.graph.sparse_initializer.extend(index.sparse[name] for name in starts if name in index.sparse)
+    known = _dim_names(graph)
+    found = {name: value_type(declared[name].type) for name in starts.intersection(wanted, declared)}
+    try:
+        quick = onnx.shape_inference.infer_shapes(near, data_prop=True).graph.value_info
+    except Exception:  # the C++ side raises several unrelated types
+        quick = []
+    found |= {info.name: _without_invented(value_type(info.type), known) for info in quick if info.name in wanted}
+    if all(name in found and found[name].shape is not None for name in wanted):
+        return found
+    thorough = infer_types(Model(near, model.path, values=model.values)).get(MAIN_GRAPH, {})
+    return found | {name: thorough[name] for name in wanted if name in thorough}
+
+
+def _is_settled(known: ValueType) -> bool:
+    return known.shape is not None and "float" in known.dtype and known.kind == "tensor"
 
 
 def _fold_and_infer(model: Model, bare: Weightless, inferred: onnx.ModelProto, data_prop: bool) -> Types:

@@ -95,8 +95,8 @@ class _Flow:
             if self._is_open(vertex):
                 yield vertex, False
             if self.through[vertex]:
-                heads = self.successors[vertex]
-                yield from ((head, False) for head in heads if self.along.get(head, {}).get(vertex))
+                heads = (head for head in self.successors[vertex] if head in self.along)
+                yield from ((head, False) for head in heads if self.along[head][vertex])
 
     def _is_open(self, vertex: int) -> bool:
         return vertex in self.uncut or not self.through[vertex]

@@ -1,0 +1,161 @@
+"""The operation that makes a model of a part of it: from some values to others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import onnx
+
+from graphdebug.edit.declaring import declaration, declared
+from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.function_bodies import KnownTypes, is_known
+from graphdebug.edit.operation import Operation, value_text
+from graphdebug.edit.part_writing import Part, write_part
+from graphdebug.edit.targets import Value, find_value
+from graphdebug.edit.wiring import check_visible
+from graphdebug.model.cutting import Cut, cut, listed, owner, sufficient
+from graphdebug.model.records import Dim, ValueType
+from graphdebug.model.refs import MAIN_GRAPH, TensorRef
+from graphdebug.model.shapes import infer_near
+from graphdebug.model.value_types import dtype_number, shown
+
+_MOST_SETS = 3
+
+
+class InputType(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The type of a tensor: an element type's name (``float``, ``int64``…) and a shape (None: of any rank).
+
+    A shape's entry is a length, a symbolic name or None.
+    """
+
+    dtype: str
+    shape: tuple[Dim, ...] | None = None
+
+
+class ExtractPart(Operation, frozen=True):
+    """Make a model of the part that leads from ``inputs`` to ``outputs``, in this order; all else goes.
+
+    No inputs: those of the graph that the outputs need. No outputs: those of the graph that depend on the inputs.
+    Inputs on which nothing depends go unless ``keep_unused``. ``types`` gives inputs (by name) types where theirs are
+    not known, or others. The part of a body (of If, Loop, Scan) or of a function becomes the main graph.
+    """
+
+    inputs: tuple[Value, ...] = ()
+    outputs: tuple[Value, ...] = ()
+    keep_unused: bool = False
+    types: dict[str, InputType] = msgspec.field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What it does."""
+        start = f" from {_texts(self.inputs)}" if self.inputs else ""
+        end = f" to {_texts(self.outputs)}" if self.outputs else ""
+        return f"Extract the part{start}{end}"
+
+    def apply(self, editor: Editor) -> None:
+        """Take all else away.
+
+        Raises:
+            EditError: a value is not there, they are of graphs that do not see each other, the inputs do not suffice,
+                or an input's type is not known.
+        """
+        path, starts, ends = self._boundary(editor)
+        found = cut(editor.model, path, starts, ends)
+        types = KnownTypes(editor)
+        _refuse_what_lacks(editor, found, types)
+        unused = () if self.keep_unused else found.unused
+        if unused:
+            editor.notes.append(f"Nothing depends on {listed(unused)}: no input of the part.")
+        fed = [name for name in found.starts if name not in unused]
+        if path == MAIN_GRAPH:
+            types.look_up(fed)
+        inputs = tuple(self._input(editor, path, name, types) for name in fed)
+        given = {entry.name: entry for entry in inputs}
+        outputs = tuple(given.get(name) or declaration(editor, _home(editor, path, name), name) for name in found.ends)
+        write_part(editor, Part(found, inputs, outputs))
+        _type_outputs(editor)
+
+    def _boundary(self, editor: Editor) -> tuple[str, list[str], list[str]]:
+        """Return the graph that is cut, the innermost of those that the values are of, and the values' names there."""
+        starts, ends = ([find_value(editor, each) for each in values] for values in (self.inputs, self.outputs))
+        if not starts and not ends:
+            raise EditError("Say where the part begins or where it ends.")
+        path = max((ref.graph for ref in (*starts, *ends)), key=lambda graph: graph.count("/") + bool(graph))
+        for ref in (*starts, *ends):
+            check_visible(editor, ref, path)
+        return path, _names(starts), _names(ends)
+
+    def _input(self, editor: Editor, path: str, name: str, types: KnownTypes) -> onnx.ValueInfoProto:
+        if given := self.types.get(name):
+            if not dtype_number(given.dtype):
+                raise EditError(f"The input {shown(name)} needs an element type; {shown(given.dtype)} is none.")
+            if any(isinstance(dim, int) and dim < 0 for dim in given.shape or ()):
+                raise EditError(f"The input {shown(name)} cannot have a negative length.")
+            return declared(name, ValueType(given.dtype, given.shape))
+        entry = _entry(editor, path, name, types)
+        if not entry.HasField("type"):
+            raise EditError(
+                f"The type of {shown(name)} is not known, and an input needs one: give its element type and shape, "
+                "which one run of the model tells."
+            )
+        return entry
+
+
+def _refuse_what_lacks(editor: Editor, found: Cut, types: KnownTypes) -> None:
+    """Raise EditError if the part has no end or needs more than its inputs; name what is missing, and what would do."""
+    model = editor.model
+    if not found.ends:
+        title = shown(model.graphs[found.graph].title)
+        raise EditError(f"No output of {title} depends on {listed(found.starts)}: say where the part ends.")
+    if not found.needs:
+        return
+    known: dict[str, dict[str, ValueType]] = {}
+    inside = (name for node in found.nodes for name in model.graphs[found.graph].nodes[node].output)
+    for name in (*found.needs, *inside):
+        home = owner(model, found.graph, name)
+        if home is not None and (kind := types.of(home.path, name)):
+            known.setdefault(home.path, {})[name] = kind
+    would_do = " or ".join(listed(each) for each in sufficient(model, found, known)[:_MOST_SETS])
+    depends = "depends" if len(found.ends) == 1 else "depend"
+    also = "also " if found.starts else ""
+    way_out = f"Add {would_do}." if would_do else "Nothing that could be an input would make up for that."
+    raise EditError(
+        f"{listed(found.ends)} {also}{depends} on {listed(found.needs)}: the inputs do not suffice. {way_out}"
+    )
+
+
+def _entry(editor: Editor, path: str, name: str, types: KnownTypes) -> onnx.ValueInfoProto:
+    """Return an entry for a value of the graph at ``path`` or of one around it; without a type if none is known."""
+    home = _home(editor, path, name)
+    entry = declaration(editor, home, name)
+    if not entry.HasField("type") and (known := types.of(home, name)):
+        return declared(name, known)
+    return entry
+
+
+def _home(editor: Editor, path: str, name: str) -> str:
+    """Return the path of the graph that has a value: the one at ``path``, or one around it."""
+    home = owner(editor.model, path, name)
+    return path if home is None else home.path
+
+
+def _type_outputs(editor: Editor) -> None:
+    """Give outputs of the part the types that follow from those of its inputs, where they have none yet."""
+    entries = editor.message().output
+    untyped = {entry.name: slot for slot, entry in enumerate(entries) if not entry.HasField("type")}
+    known = infer_near(editor.model, untyped) if untyped else {}
+    for name, slot in untyped.items():
+        if is_known(known.get(name)):
+            editor.splice(editor.way(), "output", slot, 1, [declared(name, known[name])])
+    if unknown := [name for name in untyped if not is_known(known.get(name))]:
+        editor.notes.append(f"The type of {listed(unknown)} is not known: it is left to the engine.")
+
+
+def _names(refs: Iterable[TensorRef]) -> list[str]:
+    return [ref.name for ref in refs]
+
+
+def _texts(values: Sequence[Value]) -> str:
+    return value_text(values[0]) if len(values) == 1 else f"{len(values):,} values"
