@@ -17,9 +17,10 @@ from graphdebug.model.records import ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.value_types import dtype_number
 
-_RANDOM = frozenset(
+RANDOM = frozenset(
     ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli"]
 )
+"""Standard operators that give something else each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def constant_nodes(index: GraphIndex) -> frozenset[int]:
     for position in index.order:
         node = index.nodes[position]
         names = [name for name in node.input if name]
-        standard = node.domain in ("", "ai.onnx") and node.op_type not in _RANDOM and not any(nested_graphs(node))
+        standard = node.domain in ("", "ai.onnx") and node.op_type not in RANDOM and not any(nested_graphs(node))
         if standard and all(name in stored or index.producer.get(name) in constant for name in names):
             constant.add(position)
     return frozenset(constant)
