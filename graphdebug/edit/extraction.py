@@ -19,7 +19,7 @@ from graphdebug.model.cutting import Cut, cut, listed, owner, sufficient
 from graphdebug.model.records import Dim, ValueType
 from graphdebug.model.refs import MAIN_GRAPH, TensorRef
 from graphdebug.model.shapes import infer_near
-from graphdebug.model.value_types import dtype_number, shown
+from graphdebug.model.value_types import dtype_number, shown, value_type
 
 _MOST_SETS = 3
 
@@ -151,6 +151,9 @@ def _type_outputs(editor: Editor) -> None:
             editor.splice(editor.way(), "output", slot, 1, [declared(name, known[name])])
     if unknown := [name for name in untyped if not is_known(known.get(name))]:
         editor.notes.append(f"The type of {listed(unknown)} is not known: it is left to the engine.")
+    ports = {entry.name: value_type(entry.type) for entry in (*editor.message().input, *entries)}
+    if shapeless := [name for name, kind in ports.items() if kind.kind == "tensor" and kind.shape is None]:
+        editor.notes.append(f"The rank of {listed(shapeless)} is not known: ONNX Runtime takes that, others may not.")
 
 
 def _names(refs: Iterable[TensorRef]) -> list[str]:

@@ -14,6 +14,7 @@ from graphdebug.edit.changing import DuplicateNode, NameNodes, RemoveAttribute, 
 from graphdebug.edit.cleaning import CleanUp, SortNodes
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.inlining import InlineFunction
 from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.metadata import SetHeader, SetMetadata, StripDocs
@@ -185,6 +186,7 @@ def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
         lambda: RemoveOutput(value=value()),
         lambda: MakeInput(value=value(), dtype=dtype, keep=rng.random() < 0.5),
         lambda: RemoveInput(value=value()),
+        lambda: ExtractPart(inputs=(value(),), outputs=(value(), value())),
         lambda: ReplaceNodes(nodes=some(), op="Plugin", domain="my.ops", drop_initializers=rng.random() < 0.5),
         lambda: InlineFunction(node=a_call(rng, editor) or node()),
         SortNodes,

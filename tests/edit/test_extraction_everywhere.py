@@ -1,0 +1,139 @@
+"""Parts cut at random: what is accepted is sound and computes what the whole does, what is refused it cannot be."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx.backend.test.case.test_case import TestCase
+
+from graphdebug.edit.errors import EditError
+from graphdebug.edit.extraction import ExtractPart
+from graphdebug.edit.operation import edited
+from graphdebug.model.cutting import constant_home, cut, sufficient
+from graphdebug.model.document import Model
+from graphdebug.model.shapes import infer_types
+from graphdebug.runtime.taps import expose
+from tests.edit.running import tried
+from tests.extract.random_graphs import random_model
+
+RANDOM = ("RandomNormal", "RandomUniform", "Multinomial", "Bernoulli", "Dropout")
+CUTS = 6
+
+
+def run(proto: onnx.ModelProto, feeds: dict[str, Any]) -> dict[str, Any]:
+    """Run a model as it stands, node by node."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(
+        zip(names, session.run(names, {each.name: feeds[each.name] for each in session.get_inputs()}), strict=True)
+    )
+
+
+def same(one: Any, other: Any) -> bool:
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if one is None or other is None:
+        return one is other
+    one, other = np.asarray(one), np.asarray(other)
+    equal = one.tolist() == other.tolist() if one.dtype == object else one.tobytes() == other.tobytes()
+    return equal and one.dtype == other.dtype and one.shape == other.shape
+
+
+def computable(model: Model, starts: Iterable[str]) -> set[str]:
+    """Return all values that can be computed from some, one node after the other."""
+    index = model.graphs[""]
+    known = {*starts, *index.initializers, *index.sparse}
+    for node in index.order:
+        if known.issuperset(index.taken[node]):
+            known.update(index.nodes[node].output)
+    return known
+
+
+def try_cuts(model: Model, values: dict[str, Any], rng: Random) -> tuple[int, int]:
+    """Cut at random where the values are known; return how many cuts were accepted and how many refused."""
+    accepted = refused = 0
+    for _ in range(CUTS):
+        starts, ends = (rng.sample([*values], rng.randint(1, min(3, len(values)))) for _ in range(2))
+        possible = computable(model, starts).issuperset(ends)
+        operation = ExtractPart(inputs=tuple(starts), outputs=tuple(ends), keep_unused=rng.random() < 0.3)
+        try:
+            found = tried(model, operation).model.proto
+        except EditError as error:
+            assert "is not known" in str(error) or not possible, (starts, ends, error)
+            check_refusal(model, starts, ends, str(error))
+            refused += 1
+            continue
+        assert possible
+        accepted += 1
+        check_sound(found)
+        assert [entry.name for entry in found.graph.output] == ends
+        assert [entry.name for entry in found.graph.input] == [
+            name for name in starts if name in {entry.name for entry in found.graph.input}
+        ]
+        for name, value in run(found, values).items():
+            assert same(value, values[name]), (starts, ends, name)
+    return accepted, refused
+
+
+def check_sound(proto: onnx.ModelProto) -> None:
+    """See what onnx says; it wants a rank of all inputs and outputs, which ONNX Runtime does not."""
+    tensors = [entry.type.tensor_type for entry in (*proto.graph.input, *proto.graph.output)]
+    if all(tensor.HasField("shape") for tensor in tensors if tensor.elem_type):
+        onnx.checker.check_model(proto)
+
+
+def check_refusal(model: Model, starts: list[str], ends: list[str], said: str) -> None:
+    """What is said to be missing is, all of it, and each set that is said to suffice does."""
+    found = cut(model, "", starts, ends)
+    if "is not known" in said:
+        return
+    assert all(repr(name) in said for name in found.needs)
+    for missing in found.needs:
+        others = [name for name in found.needs if name != missing]
+        assert not computable(model, [*starts, *others]).issuperset(ends)
+    typed = model if model.inferred else model.with_types(infer_types(model))
+    for added in sufficient(model, found, typed.types):
+        assert not any(constant_home(model, "", name) for name in added)
+        done = edited(typed, ExtractPart(inputs=(*starts, *added), outputs=tuple(ends)))
+        check_sound(done.model.proto)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_random_graphs(seed: int, tmp_path: Path) -> None:
+    model = random_model(seed, tmp_path / "m.onnx")
+    rng = Random(seed)
+    index = model.graphs[""]
+    feeds = {name: np.float32([rng.uniform(-2, 2) for _ in range(5)]) for name in index.inputs}
+    values = run(expose(model.proto, [*index.producer, *index.initializers]), feeds) | feeds
+    if rng.random() < 0.5:
+        model = model.with_types(infer_types(model))
+    accepted, refused = try_cuts(model, values, rng)
+    assert accepted + refused == CUTS
+
+
+def test_models_that_onnx_ships(backend_cases: list[TestCase], tmp_path: Path) -> None:
+    rng = Random(5)
+    accepted = refused = 0
+    for case in backend_cases[::3]:
+        ops = {node.op_type for node in case.model.graph.node}
+        if len(case.model.graph.node) < 2 or not case.data_sets or ops.intersection(RANDOM):
+            continue
+        model = Model(case.model, tmp_path / "m.onnx")
+        index = model.graphs[""]
+        feeds = dict(zip((entry.name for entry in case.model.graph.input), case.data_sets[0][0], strict=False))
+        try:
+            onnx.checker.check_model(case.model)
+            values = {**run(expose(case.model, index.producer), feeds), **feeds}
+        except Exception:  # not for this engine
+            continue
+        counts = try_cuts(model, values, rng)
+        accepted, refused = accepted + counts[0], refused + counts[1]
+    assert accepted > 100 and refused > 30, (accepted, refused)
