@@ -79,4 +79,4 @@ def node_text(target: Node) -> str:
 
 def value_text(target: Value) -> str:
     """Return what a title calls a value."""
-    return shown(target if isinstance(target, str) else target.name)
+    return shown(target if isinstance(target, str) else target.name or target.mark)

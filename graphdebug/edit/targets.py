@@ -2,21 +2,29 @@
 
 A node is told by its name and operator and by its *place*: the how-manieth of its operator in its module scope. Names
 that exporters make up change from export to export, places rarely do. A target that does not fit exactly one thing is
-refused, and so is one whose name and place point at different things: nothing is ever guessed.
+refused, and so is one whose name and place point at different things: nothing is ever guessed. A mark that the
+network's own code put on a tensor counts more than all else.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 import msgspec
 
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
+from graphdebug.model.marks import has_mark, marks, without_mark
 from graphdebug.model.origin import origin
 from graphdebug.model.refs import NodeRef, TensorRef, child_path, parent_path
 from graphdebug.model.value_types import shown
 
 _MOST_NAMED = 4
+_MOST_COMPARED = 2000
+_NEAR = 0.4
+"""How alike (0 to 1, difflib) a module's name must be to be offered: it stands for the whole path."""
 
 
 class Place(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -48,12 +56,15 @@ class NodeTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
 
 
 class ValueTarget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A value: output ``output`` of ``node``; without a node, what ``graph`` calls ``name``."""
+    """A value: the one with the mark ``mark``, which the network's own code put on it; else output ``output`` of
+    ``node``; without a node, what ``graph`` calls ``name``. Of several with the mark, that in ``node``'s module scope.
+    """
 
     name: str = ""
     node: NodeTarget | None = None
     output: int = 0
     graph: str | Body = ""
+    mark: str = ""
 
 
 Node = NodeTarget | str
@@ -110,7 +121,7 @@ def find_node(editor: Editor, target: Node) -> NodeRef:
         return NodeRef(path, found[0])
     if found:
         raise EditError(f"{_described(target)} could be {_list(index, found)}: say which.")
-    raise EditError(f"There is no {_described(target, article=False)}{_near(index, target)}.")
+    raise EditError(f"There is no {_described(target, article=False)}{_where(index)}{_reason(index, target)}.")
 
 
 def find_value(editor: Editor, target: Value) -> TensorRef:
@@ -121,6 +132,8 @@ def find_value(editor: Editor, target: Value) -> TensorRef:
     """
     if isinstance(target, str):
         target = ValueTarget(target)
+    if target.mark:
+        return _marked(editor, target)
     if target.node is None:
         path = find_graph(editor, target.graph)
         index = editor.graph(path)
@@ -152,7 +165,8 @@ def value_target(editor: Editor, ref: TensorRef) -> ValueTarget:
     if maker is None:
         return ValueTarget(ref.name, graph=graph_target(editor, ref.graph))
     node = node_target(editor, NodeRef(ref.graph, maker))
-    return ValueTarget(ref.name, node, list(index.nodes[maker].output).index(ref.name))
+    output = list(index.nodes[maker].output).index(ref.name)
+    return ValueTarget(ref.name, node, output, mark=_own_mark(editor, ref, node))
 
 
 def graph_target(editor: Editor, path: str) -> Graph:
@@ -166,6 +180,49 @@ def graph_target(editor: Editor, path: str) -> Graph:
             if below == path and attribute != CALLED_FUNCTION:
                 return Body(node_target(editor, NodeRef(parent, node)), attribute)
     raise EditError(f"The model has no graph {path!r}.")
+
+
+def _marked(editor: Editor, target: ValueTarget) -> TensorRef:
+    known = marks(editor.graphs)
+    found = _with_mark(editor, known, target.mark, target.node)
+    mark = shown(target.mark)
+    if len(found) == 1:
+        if target.name not in ("", found[0].name):
+            editor.notes.append(f"The mark {mark} is on {shown(found[0].name)} here.")
+        return found[0]
+    if found:
+        raise EditError(f"The mark {mark} is on {_names([ref.name for ref in found])}: say which by its node's place.")
+    if target.mark in known:
+        raise EditError(
+            f"The mark {mark} is on no tensor any more: the exporter's optimiser merged what makes it with other nodes."
+        )
+    there = f"its marks are {_names(list(known))}" if known else "it has none at all"
+    raise EditError(f"The model has no mark {mark}: {there}.")
+
+
+def _with_mark(
+    editor: Editor, known: Mapping[str, Sequence[TensorRef]], mark: str, node: NodeTarget | None
+) -> Sequence[TensorRef]:
+    """Return the values with a mark; if there are several and the place of ``node`` is said, those of its scope."""
+    found = known.get(mark, ())
+    if len(found) < 2 or node is None or node.place is None:
+        return found
+    scope = without_mark(node.place.scope)
+    return [ref for ref in found if without_mark(_maker_scope(editor, ref)) == scope] or found
+
+
+def _maker_scope(editor: Editor, ref: TensorRef) -> tuple[str, ...]:
+    index = editor.graph(ref.graph)
+    return origin(index.nodes[index.producer[ref.name]]).scope
+
+
+def _own_mark(editor: Editor, ref: TensorRef, node: NodeTarget) -> str:
+    """Return a mark that is on this value only, as far as ``node`` tells; ``""`` when it has none."""
+    index = editor.graph(ref.graph)
+    if not has_mark(index.nodes[index.producer[ref.name]]):
+        return ""
+    known = marks(editor.graphs)
+    return next((mark for mark in known if list(_with_mark(editor, known, mark, node)) == [ref]), "")
 
 
 def _named(index: GraphIndex, name: str) -> list[int]:
@@ -204,20 +261,35 @@ def _described(target: NodeTarget, *, article: bool = True) -> str:
     return f"The {text}" if article else text
 
 
-def _list(index: GraphIndex, found: list[int]) -> str:
-    names = [shown(index.names[at]) for at in found[:_MOST_NAMED]]
-    more = f" and {len(found) - _MOST_NAMED:,} more" if len(found) > _MOST_NAMED else ""
-    return ", ".join(names) + more
+def _list(index: GraphIndex, found: Sequence[int]) -> str:
+    return _names([index.names[at] for at in found])
 
 
-def _near(index: GraphIndex, target: NodeTarget) -> str:
-    """Say where it was looked for, and what there is instead."""
-    said = _where(index)
-    if target.place and target.op:
-        alike = _alike(index, target.domain, target.op, target.place.scope)
-        if len(alike) != target.place.count:
-            said += f", where {len(alike):,} stand instead of {target.place.count:,}"
-    return said
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(shown, names[:_MOST_NAMED])) + more
+
+
+def _reason(index: GraphIndex, target: NodeTarget) -> str:
+    """Say what is another here than where the target was written down, and what comes nearest."""
+    if target.place is None or not target.op:
+        near = get_close_matches(target.name, index.names[:_MOST_COMPARED], 1)
+        return f"; {shown(near[0])} comes nearest" if near else ""
+    scope, op = target.place.scope, target.op
+    module = f"the module {shown('.'.join(scope))}" if scope else "what is in no module"
+    alike = _alike(index, target.domain, op, scope)
+    if alike:
+        one = "is" if len(alike) == 1 else "are"
+        return f": in {module} there {one} {len(alike):,} {op} now ({_list(index, alike)}), not {target.place.count:,}"
+    homes = {origin(node).scope for node in index.nodes if (node.op_type, node.domain) == (op, target.domain)}
+    is_there = any(origin(node).scope[: len(scope)] == scope for node in index.nodes)
+    gone = f"there is no {op} in {module} any more" if is_there else f"{module} is not there any more"
+    written = {".".join(home): home for home in homes}
+    near = get_close_matches(".".join(scope), list(written)[:_MOST_COMPARED], 1, _NEAR)
+    if not near:
+        return f": {gone}"
+    count = len(_alike(index, target.domain, op, written[near[0]]))
+    return f": {gone}; {shown(near[0])} comes nearest, with {count:,} {op}"
 
 
 def _where(index: GraphIndex) -> str:

@@ -48,6 +48,20 @@ def origin(node: onnx.NodeProto) -> Origin:
     return Origin(_relative([scopes[position] for position in real]), known, source, stack)
 
 
+def stack_trace(node: onnx.NodeProto) -> str:
+    """Return the stack trace that an exporter wrote into a node's metadata, ``""`` when there is none."""
+    return _said(node, "stack_trace")
+
+
+def fx_node(node: onnx.NodeProto) -> str:
+    """Return the name of the operation of torch.export's graph that a node came of, ``""`` when it says none."""
+    return next(reversed(_strings(_said(node, "name_scopes"))), "")
+
+
+def _said(node: onnx.NodeProto, key: str) -> str:
+    return next((entry.value for entry in node.metadata_props if entry.key == _PREFIX + key), "")
+
+
 def _source(stack: str) -> str:
     """Return ``file:line`` of the innermost frame that is not PyTorch's own (the innermost when all are)."""
     innermost = ""
