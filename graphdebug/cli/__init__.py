@@ -19,6 +19,7 @@ from graphdebug.cli.edit import edit
 from graphdebug.cli.graph import graph
 from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
+from graphdebug.cli.split import split
 from graphdebug.cli.tensors import tensors
 
 
@@ -31,7 +32,7 @@ def program(context: click.Context, traceback: bool) -> None:
     context.obj = traceback
 
 
-for command in (inspect, graph, tensors, edit, diff, compare, serve):
+for command in (inspect, graph, tensors, edit, split, diff, compare, serve):
     program.add_command(command)
 
 

@@ -29,6 +29,8 @@ from graphdebug.model.cutting import listed
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.save import external_files
+from graphdebug.model.value_types import shown
 from graphdebug.runtime.backend import Backend, BackendSpec, Mode, Value
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
@@ -57,6 +59,7 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     learned = learned_types(request.model, _untyped(model, plan), request.feeds, request.backend, folder, progress)
     target = folder / PARTS_FOLDER
     target.mkdir()
+    _refuse_names_in_the_way(model)
     manifest = _manifest(model, plan, request.name or model.path.name, learned)
     for at, (part, entry) in enumerate(zip(plan.parts, manifest.parts, strict=True)):
         progress(at / len(plan.parts), f"writing part {at + 1} of {len(plan.parts)}")
@@ -89,6 +92,13 @@ def _plan(model: Model, request: SplitRequest) -> SplitPlan:
     if request.parts:
         return into_parts(model, request.parts)
     return by_scope(model, request.scopes, request.depth)
+
+
+def _refuse_names_in_the_way(model: Model) -> None:
+    """Raise ExtractError if values of the model lie in a file that is called like one of ours."""
+    for name in external_files(model):
+        if name in (MANIFEST_FILE, RUNNER_FILE, FEEDS_FILE):
+            raise ExtractError(f"Values of the model lie in a file {shown(name)}, which a split writes: rename it.")
 
 
 def _untyped(model: Model, plan: SplitPlan) -> list[str]:
