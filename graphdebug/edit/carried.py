@@ -35,6 +35,18 @@ def find(entries: Sequence[Any], key: str) -> Any:
     return entries[at(entries, key)]
 
 
+def remove(entries: Any, keys: Sequence[str]) -> None:
+    """Delete the entries that have these names, or make these outputs: one for each."""
+    places: dict[str, list[int]] = {}
+    for position, entry in enumerate(entries):
+        for key in keys_of(entry):
+            places.setdefault(key, []).append(position)
+    if lost := [key for key in keys if len(places.get(key, [])) != 1]:
+        sys.exit(f"There is not one thing called {lost[0]!r}: this script is for another model.")
+    for position in sorted((places[key][0] for key in keys), reverse=True):
+        del entries[position]
+
+
 def arrange(entries: Any, start: int, end: int, order: Sequence[int]) -> None:
     """Put entries ``start`` to ``end`` into another order; those that are not in it go."""
     copies = [type(entry).FromString(entry.SerializeToString()) for entry in entries]

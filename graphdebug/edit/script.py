@@ -149,6 +149,7 @@ _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     carried.keys_of,
     carried.at,
     carried.find,
+    carried.remove,
     carried.arrange,
     carried.tensors_of,
     carried.place_values,

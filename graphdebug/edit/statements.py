@@ -133,7 +133,7 @@ class Statements:
         elif count == 1:
             yield f"del {owner}[{self._index(owner, keys[0], start)}]"
         elif None not in keys:
-            yield f"for key in {keys}:\n    del {owner}[at({owner}, key)]"
+            yield f"remove({owner}, {keys})"
         else:
             yield f"del {owner}[{start}:{start + count}]"
         self._do(way, field, start, count, [])

@@ -131,7 +131,25 @@ def remove(position):
     """Take a node out of the graph."""
     node = graph.nodes.pop(position)
     node.inputs.clear()
-    node.outputs.clear()'''
+    node.outputs.clear()
+
+
+def forget(name):
+    """Take the values of a constant away."""
+    variable = tensor(name).to_variable(shape=None)
+    variable.dtype, variable.type = None, "tensor_type"
+
+
+def remove_all(keys):
+    """Take many nodes out of the graph, by their names or, where they have none, an output."""
+    places = {}
+    for position, node in enumerate(graph.nodes):
+        for key in [node.name] if node.name else [output.name for output in node.outputs]:
+            places.setdefault(key, []).append(position)
+    if lost := [key for key in keys if len(places.get(key, [])) != 1]:
+        sys.exit(f"There is not one node called {lost[0]!r}: this script is for another model.")
+    for position in sorted((places[key][0] for key in keys), reverse=True):
+        remove(position)'''
 """What such a script defines: it needs ``graph`` and ``tensors``."""
 
 BEGIN = """\
@@ -179,14 +197,23 @@ class SurgeonStatements(Statements):
             yield from self._inserted(way, field, position, [new])
 
     def _removed(self, way: tuple[Step, ...], field: str, start: int, count: int) -> Iterator[str]:
-        for _ in range(count):
-            entry = self._entry(way, field, start)
-            port = self._port(entry.name) if field in ("value_info", "initializer") else None
+        keys = [self._key(way, field, position) for position in range(start, start + count)]
+        if field == "node" and count > 1 and None not in keys:
+            yield f"remove_all({keys})"
+            self._do(way, field, start, count, [])
+            return
+        by_name = field in ("value_info", "initializer")
+        for offset in range(count):
+            entry = self._entry(way, field, start + offset * by_name)
+            port = self._port(entry.name) if by_name else None
             if field != "value_info" or port is None:
-                yield self._one_removed(way, field, start)
+                yield self._one_removed(way, field, start + offset * by_name)
             if field == "initializer" and port is not None:
                 yield self._typed(port)
-            self._do(way, field, start, 1, [])
+            if not by_name:
+                self._do(way, field, start, 1, [])
+        if by_name:
+            self._do(way, field, start, count, [])
 
     def _port(self, name: str) -> onnx.ValueInfoProto | None:
         """Return the input or output of that name."""
@@ -205,7 +232,7 @@ class SurgeonStatements(Statements):
         if field == "value_info":
             return f"tensor({entry.name!r}).dtype = tensor({entry.name!r}).shape = None"
         if field == "initializer":
-            return f"tensor({entry.name!r}).to_variable(shape=None).dtype = None"
+            return f"forget({entry.name!r})"
         raise UnsaidError(_in_words(way, field))
 
     def _inserted(self, way: tuple[Step, ...], field: str, start: int, added: Sequence[Any]) -> Iterator[str]:
@@ -224,7 +251,8 @@ class SurgeonStatements(Statements):
             yield self._new_node(position, new)
         elif field in ("input", "output"):
             yield f"graph.{field}s.insert({position}, tensor({new.name!r}))"
-            yield self._typed(new)
+            if all(tensor.name != new.name for tensor in self.now.graph.initializer):
+                yield self._typed(new)
         elif field == "value_info":
             yield self._typed(new)
         elif field == "initializer":

@@ -19,9 +19,10 @@ from graphdebug.edit.constants import InitializerToConstant
 from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.initializers import CastInitializer
 from graphdebug.edit.metadata import SetMetadata
-from graphdebug.edit.operation import Operation
+from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import OPERATIONS
 from graphdebug.edit.ports import AddInput
 from graphdebug.edit.recipe import replay
@@ -227,3 +228,16 @@ def test_single_operations_on_graphsurgeon(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_graphsurgeon_loses_is_known(path: Path, tmp_path: Path) -> None:
     agree(open_model(path), [], tmp_path, here)
+
+
+def test_a_part_cut_out_is_few_lines_of_script(tmp_path: Path) -> None:
+    for name in ("transformer_dynamo.onnx", "resnet_torchscript.onnx", "if_captures.onnx"):
+        (folder := tmp_path / name).mkdir()
+        model = kept_apart(name, folder)
+        index = model.graphs[""]
+        start, end = (index.nodes[len(index.nodes) * share // 4].output[0] for share in (1, 3))
+        try:
+            edited(model, operation := ExtractPart(inputs=(start,), outputs=(end,)))
+        except EditError:
+            operation = ExtractPart(outputs=(end,))
+        agree(model, [operation], folder, here)
