@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 from onnx import load
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from tests.browser.test_coloring import pick
 from tests.browser.test_graph import VIEW, ask, click, expect_selected, show
+from tests.browser.test_hostile import endless_loop, run
 from tests.browser.test_story import go
 
 pytestmark = pytest.mark.browser
@@ -22,6 +24,8 @@ class Line:
 
     def __init__(self, page: Page) -> None:
         self._held: dict[bool, deque[tuple[WebSocketRoute, str | bytes]]] = {}
+        self.asked: list[tuple[WebSocketRoute, str | bytes]] = []
+        """What went to the server."""
         page.route_web_socket(re.compile("_stcore/stream"), self._join)
 
     def _join(self, page: WebSocketRoute) -> None:
@@ -30,6 +34,8 @@ class Line:
         server.on_message(lambda message: self._pass(page, message, upwards=False))
 
     def _pass(self, to: WebSocketRoute, message: str | bytes, *, upwards: bool) -> None:
+        if upwards:
+            self.asked.append((to, message))
         if upwards in self._held:
             self._held[upwards].append((to, message))
         else:
@@ -174,3 +180,32 @@ def test_what_was_there_before_comes_back(page: Page, server: str, samples: Path
     expect(legend).to_have_text("Memory of the outputs")
     pick(page, "Parameters")
     expect(legend).to_have_text("Parameters")
+
+
+def looks_again(message: str | bytes) -> bool:
+    """Say whether a message asks for a part of the page that looks again by itself."""
+    asked = BackMsg()
+    asked.ParseFromString(message if isinstance(message, bytes) else message.encode())
+    return bool(asked.rerun_script.is_auto_rerun)
+
+
+def test_what_a_page_asked_for_that_was_left_does_not_blank_the_one_that_is_open(
+    page: Page, server: str, tmp_path: Path
+) -> None:
+    line = Line(page)
+    run(page, server, endless_loop(tmp_path / "endless.onnx"))
+    cancel = page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("Cancel"))
+    expect(cancel).to_be_visible(timeout=60_000)
+    before = len(line.asked)
+    page.wait_for_timeout(1_500)  # the side bar looks again every 0.7 s
+    late = [(to, message) for to, message in line.asked[before:] if looks_again(message)]
+    assert late
+    go(page, "Compare")
+    compare = page.get_by_role("button", name="Compare", exact=True)
+    expect(compare).to_be_visible()
+    for to, message in late:
+        to.send(message)
+    page.wait_for_timeout(1_500)
+    expect(compare).to_be_visible()
+    cancel.click()
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
