@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.runtime.requests import FeedSpec
 
@@ -112,15 +113,13 @@ class SplitResult:
 
 @dataclass(frozen=True, slots=True)
 class BoundaryRequest:
-    """Cut out a part of the main graph and record what goes in and comes out of it when the whole model runs.
+    """Cut out a part and record what goes into it and comes out of it when the whole model runs on ``feeds``.
 
-    ``inputs`` and ``outputs`` are names of values of the main graph, in the order that the part will have. ``name`` is
-    the part's file (without folder).
+    ``part`` must be of the main graph. ``name`` is the part's file (without folder).
     """
 
     model: ModelLocation
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    part: ExtractPart
     feeds: FeedSpec = field(default_factory=FeedSpec)
     backend: str = "onnxruntime:opt=disable"
     name: str = "part.onnx"
@@ -130,7 +129,8 @@ class BoundaryRequest:
 class BoundaryResult:
     """What was recorded, below `PARTS_FOLDER` of the job's folder: ``files`` by name, the part's own first.
 
-    ``outputs``: how the part run alone on the recorded inputs differs from the recorded outputs.
+    ``inputs`` and ``outputs`` are the part's, with the types of what was recorded. ``differences``: how what the part
+    gives when it runs alone on the recorded inputs differs from the recorded outputs. ``notes`` are sentences.
     """
 
     files: tuple[str, ...]

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.extract import runner
 from graphdebug.extract.difference import difference
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.manifest import to_json
-from graphdebug.extract.part import feed_archive, learned_types, with_known_types, write_part
+from graphdebug.extract.part import feed_archive, learned_types, untyped, with_known_types, write_part
 from graphdebug.extract.plan import Part, SplitPlan, at_values, by_scope, into_parts
 from graphdebug.extract.records import (
     FEEDS_FILE,
@@ -56,14 +57,16 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     model = with_known_types(open_model(request.model))
     progress(None, "planning")
     plan = _plan(model, request)
-    learned = learned_types(request.model, _untyped(model, plan), request.feeds, request.backend, folder, progress)
+    unknown = untyped(model, (name for part in plan.parts for name in part.inputs))
+    learned = learned_types(request.model, unknown, request.feeds, request.backend, folder, progress)
     target = folder / PARTS_FOLDER
     target.mkdir()
     _refuse_names_in_the_way(model)
     manifest = _manifest(model, plan, request.name or model.path.name, learned)
     for at, (part, entry) in enumerate(zip(plan.parts, manifest.parts, strict=True)):
         progress(at / len(plan.parts), f"writing part {at + 1} of {len(plan.parts)}")
-        write_part(model, part.inputs, part.outputs, learned, target / entry.file)
+        given = {name: learned[name] for name in part.inputs if name in learned}
+        write_part(model, ExtractPart(inputs=part.inputs, outputs=part.outputs), given, target / entry.file)
     (target / MANIFEST_FILE).write_text(to_json(manifest), encoding="utf-8")
     shutil.copyfile(runner.__file__, target / RUNNER_FILE)
     trials: tuple[Trial, ...] = ()
@@ -99,13 +102,6 @@ def _refuse_names_in_the_way(model: Model) -> None:
     for name in external_files(model):
         if name in (MANIFEST_FILE, RUNNER_FILE, FEEDS_FILE):
             raise ExtractError(f"Values of the model lie in a file {shown(name)}, which a split writes: rename it.")
-
-
-def _untyped(model: Model, plan: SplitPlan) -> list[str]:
-    """Return what parts must be fed although its type cannot be inferred."""
-    types = model.types[MAIN_GRAPH]
-    taken = dict.fromkeys(name for part in plan.parts for name in part.inputs)
-    return [name for name in taken if name not in types or not types[name].dtype]
 
 
 def _manifest(model: Model, plan: SplitPlan, name: str, learned: Mapping[str, ValueType]) -> Manifest:
