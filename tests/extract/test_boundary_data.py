@@ -9,13 +9,18 @@ import pytest
 from onnx import helper, numpy_helper
 
 from graphdebug.edit.extraction import ExtractPart
+from graphdebug.edit.targets import Body, NodeTarget, ValueTarget
 from graphdebug.extract.boundary_data import boundary_job
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.records import BOUNDARY_JOB, BoundaryRequest, BoundaryResult
 from graphdebug.jobs import service
-from graphdebug.model.document import open_model
+from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ModelLocation
+from graphdebug.runtime.backend import Mode
+from graphdebug.runtime.feeds import make_feeds
+from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
+from graphdebug.runtime.taps import model_inputs
 from graphdebug.workspace.store import Workspace
 from tests.model.small_models import floats, model_proto
 
@@ -48,11 +53,6 @@ def test_a_part_gives_alone_what_was_recorded(samples: Path, tmp_path: Path) -> 
 
 def _run_whole(path: Path, name: str, seed: int) -> np.ndarray:
     """Return a tensor of the whole model in a run of our own."""
-    from graphdebug.runtime.backend import Mode
-    from graphdebug.runtime.feeds import make_feeds
-    from graphdebug.runtime.registry import backend
-    from graphdebug.runtime.taps import model_inputs
-
     model = open_model(path)
     session = backend("onnxruntime:opt=disable").prepare(model, Mode.ISOLATED, [name])
     found: np.ndarray = session.infer(make_feeds(model_inputs(model), FeedSpec(seed, {"batch": 2})), [name])[name]
@@ -107,8 +107,6 @@ def test_constants_bfloat16_and_untyped_values(tmp_path: Path) -> None:
 def test_what_cannot_be_recorded(samples: Path, tmp_path: Path) -> None:
     captures = open_model(samples / "if_captures.onnx")
     path, inner = next((path, name) for path, graph in captures.graphs.items() if path for name in graph.producer)
-    from graphdebug.edit.targets import ValueTarget
-
     target = ValueTarget(name=inner, graph=_body(captures, path))
     with pytest.raises(ExtractError, match="lies in a nested graph or a function, where nothing can be tapped"):
         record(captures.path, tmp_path, (), (target,))
@@ -121,10 +119,8 @@ def test_what_cannot_be_recorded(samples: Path, tmp_path: Path) -> None:
         record(sequences, tmp_path / "other", ("s",), ("y",))
 
 
-def _body(model: object, path: str) -> object:
+def _body(model: Model, path: str) -> Body:
     """Return the target of a body of a node of the main graph."""
-    from graphdebug.edit.targets import Body, NodeTarget
-
     node, _, attribute = path.partition(".")
     return Body(NodeTarget(name=model.graphs[""].names[int(node)]), attribute)
 
