@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import onnx
 
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.fitting import disagreement, value_type
+from graphdebug.edit.joining import add_functions, append, opened, raise_ir_version, take_values
 from graphdebug.edit.making import make_node
 from graphdebug.edit.operation import Operation
-from graphdebug.edit.opsets import agree, import_missing, versions
+from graphdebug.edit.opsets import agree, import_missing, inputs_too, versions
 from graphdebug.edit.ports import drop_output
 from graphdebug.edit.renaming import Scope, renamed_entry, renamed_node
-from graphdebug.edit.values import chunks, with_values
-from graphdebug.model.document import Model, NotAModel, open_model
-from graphdebug.model.external import ExternalDataError, is_external
-from graphdebug.model.index import function_key
+from graphdebug.model.document import Model
 from graphdebug.model.refs import MAIN_GRAPH, TensorRef
-from graphdebug.model.tensors import TensorError, read_tensor
 from graphdebug.model.value_types import shown
 from graphdebug.model.walk import stored_tensors
-
-_CONSTANT_INITIALIZERS_SINCE = 4
-"""The IR version since which an initializer need not be an input, too (onnx.proto)."""
 
 
 class MergeModel(Operation, frozen=True):
@@ -52,8 +44,9 @@ class MergeModel(Operation, frozen=True):
             EditError: the file is no model, means other operators or functions, or what is to be connected is not there
                 or does not fit.
         """
-        other = _opened(editor, self.file)
+        other = opened(editor, self.file)
         theirs = other.proto
+        take_values(editor, other, (stored.tensor for stored in stored_tensors(theirs)))
         self._check(editor, other)
         agree(versions(editor.proto), versions(theirs), theirs.graph.node, shown(other.path.name))
         scope = Scope(
@@ -62,22 +55,18 @@ class MergeModel(Operation, frozen=True):
         )
         nodes = [renamed_node(node, scope) for node in theirs.graph.node]
         import_missing(editor, MAIN_GRAPH, versions(theirs), theirs.graph.node)
-        _add_functions(editor, theirs)
-        _append(editor, "node", nodes)
+        add_functions(editor, theirs)
+        append(editor, "node", nodes)
         for field in ("initializer", "sparse_initializer", "value_info", "quantization_annotation"):
-            _append(editor, field, [renamed_entry(each, scope) for each in getattr(theirs.graph, field)])
+            append(editor, field, [renamed_entry(each, scope) for each in getattr(theirs.graph, field)])
         constants = {each.name for each in theirs.graph.initializer} if _only_constants(editor.proto, theirs) else set()
         fed = {*self.connect.values(), *constants}
-        _append(editor, "input", [renamed_entry(each, scope) for each in theirs.graph.input if each.name not in fed])
+        append(editor, "input", [renamed_entry(each, scope) for each in theirs.graph.input if each.name not in fed])
         if not self.keep_outputs:
             for name in dict.fromkeys(self.connect):
                 drop_output(editor, TensorRef(MAIN_GRAPH, name))
         self._add_outputs(editor, theirs, scope)
-        if theirs.ir_version > editor.proto.ir_version:
-            editor.set_field((), "ir_version", theirs.ir_version)
-            editor.notes.append(
-                f"The model states IR version {theirs.ir_version} now, as {shown(other.path.name)} does."
-            )
+        raise_ir_version(editor, other)
 
     def _check(self, editor: Editor, other: Model) -> None:
         """Refuse connections that cannot be."""
@@ -100,47 +89,10 @@ class MergeModel(Operation, frozen=True):
             new = renamed_entry(entry, scope)
             if new.name in own or new.name in editor.graph().outputs:
                 inner, new.name = new.name, editor.names.new(entry.name)
-                _append(editor, "node", [make_node("Identity", "", [inner], [new.name])])
-            _append(editor, "output", [new])
-
-
-def _opened(editor: Editor, name: str) -> Model:
-    """Open the other model, with values that lie outside of its protobuf taken over by the edit."""
-    try:
-        model = open_model(editor.file(name))
-    except NotAModel as error:
-        raise EditError(str(error)) from None
-    for stored in stored_tensors(model.proto):
-        tensor = stored.tensor
-        if is_external(tensor):
-            try:
-                values = read_tensor(model, tensor)
-            except (TensorError, ExternalDataError, OSError) as error:
-                raise EditError(f"{shown(tensor.name)} of {shown(name)} cannot be read: {error}") from None
-            tensor.CopyFrom(with_values(editor, tensor, tensor.data_type, tensor.dims, chunks(values)))
-    return model
-
-
-def _add_functions(editor: Editor, theirs: onnx.ModelProto) -> None:
-    """Add the other model's functions; one that both have must be the same."""
-    ours: Mapping[tuple[str, str, str], onnx.FunctionProto] = {
-        function_key(each.domain, each.name, each.overload): each for each in editor.proto.functions
-    }
-    for function in theirs.functions:
-        known = ours.get(function_key(function.domain, function.name, function.overload))
-        if known is None:
-            editor.splice((), "functions", len(editor.proto.functions), 0, [function])
-        elif known != function:
-            raise EditError(
-                f"Both models have a function {shown(function.name)}, and not the same one: inline one first."
-            )
+                append(editor, "node", [make_node("Identity", "", [inner], [new.name])])
+            append(editor, "output", [new])
 
 
 def _only_constants(ours: onnx.ModelProto, theirs: onnx.ModelProto) -> bool:
     """Say whether inputs with an initializer were constants there and need not be inputs here."""
-    return theirs.ir_version < _CONSTANT_INITIALIZERS_SINCE <= ours.ir_version
-
-
-def _append(editor: Editor, field: str, entries: list[onnx.NodeProto] | list[onnx.ValueInfoProto]) -> None:
-    if entries:
-        editor.splice(editor.way(), field, len(getattr(editor.proto.graph, field)), 0, entries)
+    return inputs_too(theirs) and not inputs_too(ours)

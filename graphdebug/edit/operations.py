@@ -33,6 +33,7 @@ from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
 from graphdebug.edit.precision import ConvertFloat
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
+from graphdebug.edit.putting_back import PutBack
 from graphdebug.edit.shape_writing import WriteShapes
 from graphdebug.edit.simplifying import Simplify
 from graphdebug.edit.storing import MakeExternal, MakeInline
@@ -63,6 +64,7 @@ OPERATIONS: tuple[type[Operation], ...] = (
     InlineFunction,
     ExtractPart,
     MergeModel,
+    PutBack,
     InsertCast,
     SetType,
     RenameDim,

@@ -19,6 +19,7 @@ from graphdebug.edit.making import NewConstant
 from graphdebug.edit.merging import MergeModel
 from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.operation import Operation
+from graphdebug.edit.putting_back import PutBack
 from graphdebug.edit.targets import Graph, Node, Value, ValueTarget, graph_target, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.document import Model
@@ -34,7 +35,12 @@ from graphdebug.ui.kept_files import ask_for_file
 from graphdebug.ui.words import plain, plural
 
 _MOST_VALUES = 400
-_FILES: Mapping[type[Operation], str] = {SetValues: "npy", InputToInitializer: "npy", MergeModel: "model"}
+_FILES: Mapping[type[Operation], str] = {
+    SetValues: "npy",
+    InputToInitializer: "npy",
+    MergeModel: "model",
+    PutBack: "model",
+}
 """What the field ``file`` of an operation means."""
 _SLOTS = ("input", "a", "b")
 """Fields that are the number of an input of the node."""

@@ -23,6 +23,7 @@ from graphdebug.edit.operation import Operation
 from graphdebug.edit.operations import OPERATIONS
 from graphdebug.edit.parts import ExtractFunction, ReplaceNodes
 from graphdebug.edit.ports import AddInput, AddOutput, MakeInput, RemoveInput, RemoveOutput
+from graphdebug.edit.putting_back import PutBack
 from graphdebug.edit.splice import Splice, Value
 from graphdebug.edit.targets import NodeTarget, ValueTarget, node_target, value_target
 from graphdebug.edit.undoing import done, undone
@@ -168,6 +169,7 @@ def any_operation(rng: Random, editor: Editor, file: str) -> Operation:
         lambda: AddNode(op="Add", inputs=(value(), value()), graph=value().graph),
         lambda: DuplicateNode(node=node()),
         lambda: MergeModel(file=file, connect={}, prefix=rng.choice(["", "b/"])),
+        lambda: PutBack(file=file),
         lambda: ExtractFunction(nodes=some(), name=name),
         lambda: AddInput(name=name, dtype=dtype, shape=shape, graph=value().graph),
         lambda: AddOutput(value=value()),
