@@ -13,6 +13,8 @@ from graphdebug.runtime.values import static_bytes
 
 _NEAR = 0.25
 """How far from an equal share a border may lie, in shares."""
+_MOST_UNSIZED = 0.1
+"""The share of nodes that may make values of unknown size, which count nothing, before all nodes count the same."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,13 +51,12 @@ def _costs(model: Model, flow: Flow) -> tuple[list[int], str]:
     types, ones = model.types[MAIN_GRAPH], _symbols(model)
     counted = node_costs(model, ones)
     made = [
-        sum(static_bytes(types.get(name), ones) or 0 for name in flow.index.nodes[node].output) for node in flow.nodes
+        [static_bytes(types.get(name), ones) for name in flow.index.nodes[node].output if name] for node in flow.nodes
     ]
-    costs = [counted[node].macs + size for node, size in zip(flow.nodes, made, strict=True)]
-    if any(counted[node].unknown for node in flow.nodes) or not any(costs):
-        return [1] * len(
-            flow.nodes
-        ), "The multiply-accumulates of some nodes are not known: nodes were counted instead."
+    unsized = sum(None in sizes for sizes in made)
+    costs = [counted[node].macs + sum(filter(None, sizes)) for node, sizes in zip(flow.nodes, made, strict=True)]
+    if any(counted[node].unknown for node in flow.nodes) or unsized > _MOST_UNSIZED * len(costs) or not any(costs):
+        return [1] * len(costs), "What some nodes cost is not known, as shapes are missing: nodes were counted instead."
     return costs, "Parts are of like cost, counted in multiply-accumulates and bytes made."
 
 

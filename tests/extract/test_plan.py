@@ -115,7 +115,7 @@ def test_without_shapes_nodes_are_counted(tmp_path: Path) -> None:
     model = open_model(path)
     plan = into_parts(model, 4)
     assert [len(part.nodes) for part in plan.parts] == [2, 2, 2, 2]
-    assert plan.notes == ("The multiply-accumulates of some nodes are not known: nodes were counted instead.",)
+    assert plan.notes == ("What some nodes cost is not known, as shapes are missing: nodes were counted instead.",)
 
 
 def test_by_scope(samples: Path) -> None:
