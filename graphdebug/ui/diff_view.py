@@ -24,6 +24,8 @@ _KIND = "diff"
 _KEPT = 4
 """So many diffs of a model are kept: another is soon made."""
 _SIGNS = {Kind.CHANGED: "≠ changed", Kind.FUSED: "⇒ fused", Kind.LEFT: "− only left", Kind.RIGHT: "+ only right"}
+_ROW, _MOST_HIGH = 35, 720
+"""Pixels of a line, and of the whole table."""
 _TABLE = "side_by_side:differences"
 
 
@@ -82,23 +84,24 @@ def _headline(left: ModelEntry, right: ModelEntry, found: ModelDiff) -> None:
 
 
 def _summary(found: ModelDiff) -> str:
-    nodes = sum(len(graph.nodes) for graph in found.graphs)
     ends = sum(len(graph.ends) for graph in found.graphs)
     facts = len(found.facts) + sum(len(graph.facts) for graph in found.graphs)
-    parts = [
-        plural(nodes, "difference") + " among nodes" if nodes else "",
+    counted = [graph for graph in found.graphs if graph.nodes or graph.left is None or graph.right is None]
+    more = f" So do {plural(len(counted) - 1, 'other graph')}." if len(counted) > 1 else ""
+    others = [
         f"{ends:,} among inputs and outputs" if ends else "",
         f"{len(found.weights):,} among stored values" if found.weights else "",
         f"{facts:,} in what the model says of itself" if facts else "",
     ]
-    same = sum(graph.same for graph in found.graphs)
-    alike = f"{plural(same, 'node')} and {plural(found.weights_same, 'stored tensor')} are the same"
-    return f"{'; '.join(part for part in parts if part) or 'Graphs differ'}. {alike[0].upper()}{alike[1:]}."
+    rest = ", ".join(filter(None, others))
+    nodes = counted[0].sentence + more if counted else "All nodes are the same."
+    alike = f"{plural(found.weights_same, 'stored tensor')} are the same."
+    return plain(f"{nodes} {f'Differences {rest}. ' if rest else ''}{alike}")
 
 
 def _table(left: ModelEntry, right: ModelEntry, found: ModelDiff) -> None:
     """List the differences; a node that is clicked is shown in the graphs."""
-    shown = [line for line in lines(found) if line.about != "graph" or line.text != _counted(line)]
+    shown = [line for line in lines(found) if line.graph is None or line.text != line.graph.sentence or _is_lone(line)]
     table = pd.DataFrame(
         {
             "what": [_what(line) for line in shown],
@@ -112,7 +115,7 @@ def _table(left: ModelEntry, right: ModelEntry, found: ModelDiff) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height="stretch",
+        height=min(_ROW * (len(shown) + 1) + 3, _MOST_HIGH),
         on_select="rerun",
         selection_mode=ROW_MODES,
         key=_TABLE,
@@ -126,9 +129,9 @@ def _table(left: ModelEntry, right: ModelEntry, found: ModelDiff) -> None:
         _show(left, right, shown[clicked])
 
 
-def _counted(line: Line) -> str:
-    """Return the sentence that counts a graph's nodes: the headline says it."""
-    return line.graph.sentence if line.graph and line.graph.left and line.graph.right else ""
+def _is_lone(line: Line) -> bool:
+    """Say whether a graph is on one side only: its sentence says that, and does not count nodes."""
+    return line.graph is not None and None in (line.graph.left, line.graph.right)
 
 
 def _what(line: Line) -> str:
