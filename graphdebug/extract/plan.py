@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.flow import Flow
 from graphdebug.extract.groups import Joined, on_cycles, sorted_groups
+from graphdebug.extract.places import nodes_in_scope
 from graphdebug.extract.weight import borders
 from graphdebug.model.cutting import listed
 from graphdebug.model.document import Model
@@ -110,11 +111,11 @@ def by_scope(model: Model, scopes: Sequence[str] = (), depth: int = 0) -> SplitP
     one part, together with what lies on the ways between.
 
     Raises:
-        ExtractError: the graph has no such scope, or all of it would be one part.
+        ExtractError: there is nothing to deal out in a scope, or all of it would be one part.
+        EditError: the graph has no such scope.
     """
     flow = Flow.of(model)
-    paths = {node: origin(flow.index.nodes[node]).scope for node in flow.nodes}
-    labels = _labels(paths, scopes, depth)
+    labels = _labels(flow, scopes, depth)
     first: dict[str, int] = {}
     group = {node: first.setdefault(labels[node], node) if labels[node] else node for node in flow.nodes}
     joined = Joined()
@@ -185,21 +186,17 @@ def _move_down(flow: Flow, group: dict[int, int], cuts: Iterable[str]) -> None:
             group.update(dict.fromkeys(members[number], first))
 
 
-def _labels(paths: Mapping[int, tuple[str, ...]], scopes: Sequence[str], depth: int) -> dict[int, str]:
-    """Return the scope that each node counts to, ``""`` for what lies outside."""
+def _labels(flow: Flow, scopes: Sequence[str], depth: int) -> dict[int, str]:
+    """Return the scope that each node counts to, ``""`` for what lies outside; of nested scopes, the innermost."""
     if depth > 0:
-        return {node: ".".join(path[:depth]) for node, path in paths.items()}
-    wanted = {tuple(scope.replace("/", ".").split(".")): scope for scope in scopes}
-    if not wanted:
+        return {node: ".".join(origin(flow.index.nodes[node]).scope[:depth]) for node in flow.nodes}
+    if not scopes:
         raise ExtractError("Name at least one scope, or say how many modules deep to go.")
-    dotted = {node: tuple(".".join(path).split(".")) for node, path in paths.items()}
-    labels = dict.fromkeys(paths, "")
-    for parts, scope in sorted(wanted.items(), key=lambda item: len(item[0])):  # the innermost counts
-        inside = [node for node, path in dotted.items() if path[: len(parts)] == parts]
+    labels = dict.fromkeys(flow.nodes, "")
+    for scope in sorted(scopes, key=lambda scope: len(scope.replace("/", ".").split("."))):
+        inside = nodes_in_scope(flow.index, scope) & labels.keys()
         if not inside:
-            tops = listed(list(dict.fromkeys(path[0] for path in dotted.values() if path[0])))
-            known = f"the outermost scopes are {tops}" if tops else "its nodes carry no scopes"
-            raise ExtractError(f"No node to deal out lies in the scope {shown(scope)}: {known}.")
+            raise ExtractError(f"In the scope {shown(scope)} are only constants and what no output depends on.")
         labels.update(dict.fromkeys(inside, scope))
     return labels
 
