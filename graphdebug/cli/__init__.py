@@ -16,6 +16,7 @@ from graphdebug.cli.compare import compare
 from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain, reader_may_leave
 from graphdebug.cli.diff import diff
 from graphdebug.cli.edit import edit
+from graphdebug.cli.extract import extract
 from graphdebug.cli.graph import graph
 from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
@@ -32,7 +33,7 @@ def program(context: click.Context, traceback: bool) -> None:
     context.obj = traceback
 
 
-for command in (inspect, graph, tensors, edit, split, diff, compare, serve):
+for command in (inspect, graph, tensors, edit, extract, split, diff, compare, serve):
     program.add_command(command)
 
 

@@ -12,7 +12,10 @@ from graphdebug.cli.inspect import print_findings
 from graphdebug.model.records import ModelLocation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from graphdebug.edit.job import EditResult
+    from graphdebug.model.records import Finding
 
 _ERRORS_SHOWN = 8
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -72,11 +75,11 @@ def edit(
         if check:
             print_findings(result.findings)
         if result.broken:
-            _print_broken(result)
+            print_broken(result.broken)
         if target:
-            _move(result.files, folder / "files", target)
+            move(result.files, folder / "files", target)
         if script:
-            _move(result.script, folder / "script", script.resolve())
+            move(result.script, folder / "script", script.resolve())
     if result.broken and not broken:
         raise CommandError("The edit breaks the model, so nothing is written; --broken writes it all the same.")
     if target:
@@ -93,15 +96,16 @@ def _print_steps(result: "EditResult") -> None:
             click.echo(plain(f"     {note}"))
 
 
-def _print_broken(result: "EditResult") -> None:
-    click.secho(f"{plural(len(result.broken), 'error')} that the edit brought:", err=True, fg="red")
-    for finding in result.broken[:_ERRORS_SHOWN]:
+def print_broken(broken: "Sequence[Finding]") -> None:
+    """Print the errors that a model has since it was edited."""
+    click.secho(f"{plural(len(broken), 'error')} that the edit brought:", err=True, fg="red")
+    for finding in broken[:_ERRORS_SHOWN]:
         click.echo(f"  {plain(finding.message)}  [{finding.code}]", err=True)
-    if len(result.broken) > _ERRORS_SHOWN:
-        click.echo(f"  … {plural(len(result.broken) - _ERRORS_SHOWN, 'more error')}", err=True)
+    if len(broken) > _ERRORS_SHOWN:
+        click.echo(f"  … {plural(len(broken) - _ERRORS_SHOWN, 'more error')}", err=True)
 
 
-def _move(names: tuple[str, ...], folder: Path, target: Path) -> None:
+def move(names: tuple[str, ...], folder: Path, target: Path) -> None:
     """Move what was written beside ``target``; what is there already and is the same stays.
 
     Raises:

@@ -90,7 +90,8 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
     opened = open_model(request.model)
     model = Model(opened.proto, opened.path, values=values)
     if not operations:
-        return EditResult((), files=_write(model, request, files), script=_write_script(model, (), request, scripts))
+        same = write_edited(model, request.output, files)
+        return EditResult((), files=same, script=write_script(model, (), request.script, scripts))
     progress(None, "inferring shapes")
     before = infer(model)
     model = model.with_types(before.types)
@@ -108,8 +109,8 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
     if broken and not request.broken:
         return EditResult(steps, live, broken)
     changes = [ScriptStep(each.title, step.splices) for each, step in zip(operations, done.steps, strict=True)]
-    beside = _write_script(model, changes, request, scripts)
-    return EditResult(steps, live, broken, _write(done.model, request, files), beside)
+    beside = write_script(model, changes, request.script, scripts)
+    return EditResult(steps, live, broken, write_edited(done.model, request.output, files), beside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +155,20 @@ def _said(finding: Finding) -> tuple[str, str]:
     return finding.code, finding.message
 
 
-def _write_script(model: Model, steps: Sequence[ScriptStep], request: EditRequest, folder: Path) -> tuple[str, ...]:
-    return write(script(model, steps), folder, request.script) if request.script else ()
+def write_script(model: Model, steps: Sequence[ScriptStep], name: str, folder: Path) -> tuple[str, ...]:
+    """Write a script called ``name`` (none when it is empty) into ``folder``; return its files, itself first."""
+    return write(script(model, steps), folder, name) if name else ()
 
 
-def _write(model: Model, request: EditRequest, folder: Path) -> tuple[str, ...]:
-    """Write the model, if that is wanted; return the names of all files, relative to ``folder``."""
-    if not request.output:
+def write_edited(model: Model, target: str, folder: Path) -> tuple[str, ...]:
+    """Write the model that goes to ``target`` (nowhere when it is empty); return its files, relative to ``folder``.
+
+    Raises:
+        EditError: the target is a file of the model that was edited.
+    """
+    if not target:
         return ()
-    output = Path(request.output)
+    output = Path(target)
     own = [model.path, *(local_path(model.path, name) for name in external_files(model))]
     if output.resolve() in {path.resolve() for path in own}:
         raise EditError(f"{shown(output.name)} is a file of the model that is edited: write to another one.")

@@ -22,11 +22,11 @@ def nodes_in_scope(index: GraphIndex, scope: str) -> frozenset[int]:
         EditError: none does; the sentence names scopes that are called nearly so.
     """
     wanted = tuple(scope.replace("/", ".").split("."))
-    scopes = [origin(node).scope for node in index.nodes]
+    scopes = [tuple(".".join(origin(node).scope).split(".")) for node in index.nodes]  # a part may be ``layers.1``
     found = frozenset(at for at, path in enumerate(scopes) if path[: len(wanted)] == wanted)
     if found:
         return found
-    known = {".".join(path[:depth]) for path in scopes for depth in range(1, len(path) + 1)}
+    known = {".".join(path[:depth]) for path in scopes for depth in range(1, len(path) + 1)} - {""}
     near = get_close_matches(scope, sorted(known), _MOST_NAMED, 0.5) or sorted(
         path for path in known if "." not in path
     )
