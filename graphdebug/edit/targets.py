@@ -8,16 +8,18 @@ network's own code put on a tensor counts more than all else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 import msgspec
+import onnx
 
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
 from graphdebug.model.marks import has_mark, marks, without_mark
-from graphdebug.model.origin import origin
+from graphdebug.model.origin import fx_node, origin
 from graphdebug.model.refs import NodeRef, TensorRef, child_path, parent_path
 from graphdebug.model.value_types import shown
 
@@ -95,7 +97,8 @@ def find_node(editor: Editor, target: Node) -> NodeRef:
     """Return the one node that is meant.
 
     Raises:
-        EditError: there is none, several could be meant, or its name and its place contradict each other.
+        EditError: there is none, several could be meant, or its name (unless an exporter made it up) and its place
+            contradict each other.
     """
     if isinstance(target, str):
         target = NodeTarget(target)
@@ -106,16 +109,17 @@ def find_node(editor: Editor, target: Node) -> NodeRef:
     if target.place is None:
         found = named if target.name else [at for at in range(len(index.nodes)) if _fits(index, at, target)]
     elif not placed:
-        # What else is in the scope has changed: the name counts only where the scope is still the same.
-        found = [at for at in named if origin(index.nodes[at]).scope == target.place.scope]
-    elif named and placed[0] not in named:
+        # What else is in the scope has changed: a name counts that is not made up, where the scope is still the same.
+        same = [at for at in named if origin(index.nodes[at]).scope == target.place.scope]
+        found = [at for at in same if not _is_made_up(index.nodes[at])]
+    elif (named := [at for at in named if not _is_made_up(index.nodes[at])]) and placed[0] not in named:
         raise EditError(
             f"{_described(target)} could be {_list(index, named)} by its name and {_list(index, placed)} by its place: "
             "say which."
         )
     else:
         found = placed
-        if target.name and not named:
+        if target.name not in ("", index.names[placed[0]]):
             editor.notes.append(f"{_described(target)} is called {shown(index.names[placed[0]])} here.")
     if len(found) == 1:
         return NodeRef(path, found[0])
@@ -227,6 +231,11 @@ def _own_mark(editor: Editor, ref: TensorRef, node: NodeTarget) -> str:
 
 def _named(index: GraphIndex, name: str) -> list[int]:
     return [at for at, known in enumerate(index.names) if known == name]
+
+
+def _is_made_up(node: onnx.NodeProto) -> bool:
+    """Say whether an exporter made a node's name up by counting: in the next export it may be another node's."""
+    return bool(fx_node(node)) or re.fullmatch(rf"(.*/)?{re.escape(node.op_type)}(_\d+)?", node.name or "") is not None
 
 
 def _fits(index: GraphIndex, at: int, target: NodeTarget) -> bool:

@@ -23,20 +23,19 @@ class Block(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(channels)
-        self.mark = mark
+        self.mark, self.again = mark, False
 
     def forward(self, x: Tensor) -> Tensor:
         """[1, channels, h, w] → the same shape."""
         y = torch.relu(self.bn(self.conv(x)) + x)
+        y = torch.relu(y) if self.again else y
         return graphdebug.mark(y, self.mark) if self.mark else y
 
 
 class FourBlocks(nn.Module):
     """Four blocks and a head. ``attribute``: what these are called; ``same``: their marks are called the same."""
 
-    def __init__(
-        self, attribute: str = "blocks", *, stem: bool = False, marks: bool = False, same: bool = False
-    ) -> None:
+    def __init__(self, attribute: str, *, marks: bool = False, same: bool = False) -> None:
         super().__init__()
         self.attribute = attribute
         self.stem: nn.Module = nn.Identity()
@@ -49,12 +48,17 @@ class FourBlocks(nn.Module):
         return self.head(getattr(self, self.attribute)(self.stem(x)).mean((2, 3)))  # type: ignore[no-any-return]
 
 
-def four_blocks(attribute: str = "blocks", *, stem: bool = False, marks: bool = False, same: bool = False) -> nn.Module:
-    """Return the network with seeded weights, the same for the blocks and the head whatever else there is."""
+def four_blocks(attribute: str = "blocks", *, stem: bool = False, again: bool = False, **marks: bool) -> nn.Module:
+    """Return the network with seeded weights, the same for the blocks and the head whatever else there is.
+
+    ``stem``: there is another layer before the blocks; ``again``: each block's result goes through one more Relu.
+    """
     torch.manual_seed(5)
-    network = FourBlocks(attribute, marks=marks, same=same)
+    network = FourBlocks(attribute, **marks)
     if stem:
-        network.stem = nn.Conv2d(4, 4, 1)
+        network.stem = nn.Sequential(nn.Conv2d(4, 4, 1), nn.ReLU())
+    for block in getattr(network, attribute):
+        block.again = again
     return network.eval()
 
 
