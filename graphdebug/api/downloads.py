@@ -1,9 +1,7 @@
 """A model as a file to take away: as it was opened, or as it was edited; with its external data, as a zip."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, cast
-from zipfile import ZIP_STORED, ZipFile
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,8 +11,8 @@ from starlette.routing import Route
 from graphdebug.api.answers import blocks_answer, file_answer
 from graphdebug.api.editing import files_named, recipe_text, script_of
 from graphdebug.api.models import find_entry, find_model
+from graphdebug.api.zipping import zipped
 from graphdebug.edit.errors import EditError
-from graphdebug.model.document import Model
 from graphdebug.model.external import ExternalDataError, plain_file
 from graphdebug.model.save import blocks, external_files, laid_out
 from graphdebug.model.wire import Piece, Span, size
@@ -40,7 +38,10 @@ def model_file(request: Request) -> Response:
         raise HTTPException(404, f"A file of this model cannot be read: {error.strerror or error}.") from error
     if not beside:
         return blocks_answer(blocks(model, own), entry.name, sum(map(size, own)))
-    return blocks_answer(_zipped(model, {entry.name: own, **beside}), f"{Path(entry.name).stem}.zip")
+    return blocks_answer(
+        zipped({name: blocks(model, pieces) for name, pieces in {entry.name: own, **beside}.items()}),
+        f"{Path(entry.name).stem}.zip",
+    )
 
 
 def recipe(request: Request) -> Response:
@@ -67,39 +68,8 @@ def _written(entry: ModelEntry, kind: str, suffix: str, text: str, beside: Mappi
     files: dict[str, list[Piece]] = {f"{name}{suffix}": [content]}
     for each, held in beside.items():
         files[each] = [held if isinstance(held, bytes) else Span(0, held.stat().st_size, file=held)]
-    return blocks_answer(_zipped(find_model(entry), files), f"{name}.zip")
-
-
-def _zipped(model: Model, files: dict[str, list[Piece]]) -> Iterator[bytes]:
-    """Yield a zip archive of files as it grows; weights do not shrink, so nothing is compressed."""
-    grown = _Grown()
-    with ZipFile(cast("IO[bytes]", grown), "w", ZIP_STORED) as archive:
-        for name, pieces in files.items():
-            with archive.open(name, "w", force_zip64=True) as member:
-                for block in blocks(model, pieces):
-                    member.write(block)
-                    yield grown.take()
-            yield grown.take()
-    yield grown.take()
-
-
-class _Grown:
-    """A file that is only written: what was written since one last looked."""
-
-    def __init__(self) -> None:
-        self._new = bytearray()
-
-    def write(self, data: bytes) -> int:
-        self._new += data
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits."""
-
-    def take(self) -> bytes:
-        taken = bytes(self._new)
-        self._new.clear()
-        return taken
+    model = find_model(entry)
+    return blocks_answer(zipped({each: blocks(model, held) for each, held in files.items()}), f"{name}.zip")
 
 
 ROUTES = [

@@ -7,10 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from graphdebug.api.answers import file_answer, json_answer, part_answer
+from graphdebug.api.answers import blocks_answer, file_answer, json_answer, part_answer
+from graphdebug.api.zipping import file_blocks, zipped
+from graphdebug.extract.records import PARTS_FOLDER
 from graphdebug.jobs import service
 from graphdebug.runtime.store import ArrayReader, StoreError
-from graphdebug.workspace.entries import JobEntry
+from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import open_workspace
 
 _NAME = 80
@@ -38,6 +40,17 @@ def download(request: Request) -> Response:
         raise HTTPException(404, f"This job has no file {name!r}.")
     stem = job.title.removesuffix(".onnx")
     return file_answer(job.folder / name, f"{stem}-{name}" if stem else name)
+
+
+def parts(request: Request) -> Response:
+    """Send what a split or a record of boundary data left, as one zip; it grows as it is sent."""
+    job = _job(request)
+    folder = job.folder / PARTS_FOLDER
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    if job.state is not JobState.DONE or not files:
+        raise HTTPException(404, "This job left no parts.")
+    members = {path.relative_to(folder).as_posix(): file_blocks(path) for path in files}
+    return blocks_answer(zipped(members), f"{job.title.removesuffix('.onnx') or 'model'}-parts.zip")
 
 
 def tensor(request: Request) -> Response:
@@ -78,4 +91,5 @@ ROUTES = [
     Route("/jobs/{id}/cancel", cancel, methods=["POST"]),
     Route("/jobs/{id}/tensor", tensor),
     Route("/jobs/{id}/files/{name}", download),
+    Route("/jobs/{id}/parts", parts),
 ]

@@ -1,17 +1,21 @@
 """Jobs over HTTP: state, cancel, files."""
 
 import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from graphdebug.api.answers import file_name
 from graphdebug.api.routes import routes
-from graphdebug.model.records import OpenRequest
+from graphdebug.extract.records import SPLIT_JOB, SplitRequest
+from graphdebug.jobs import service
+from graphdebug.model.records import ModelLocation, OpenRequest
 from graphdebug.runtime.store import ArrayWriter
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import Workspace
@@ -32,6 +36,18 @@ def test_a_job_tells_where_it_stands(client: TestClient, workspace: Workspace, j
     workspace.update_job(job.id, state=JobState.RUNNING, progress=0.25, message="a quarter")
     state = client.get(f"/graphdebug/jobs/{job.id}").json()
     assert (state["state"], state["progress"], state["message"]) == ("running", 0.25, "a quarter")
+
+
+def test_parts_of_a_split_come_as_one_zip(client: TestClient, workspace: Workspace, samples: Path) -> None:
+    request = SplitRequest(ModelLocation(str(samples / "branching_blocks.onnx")), parts=2, proof=False)
+    job = service.submit(workspace, "split", SPLIT_JOB, request, title="blocks.onnx")
+    service.wait(workspace, job, 60)
+    answer = client.get(f"/graphdebug/jobs/{job}/parts")
+    assert "blocks-parts.zip" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == ["01_part.onnx", "02_part.onnx", "manifest.json", "run.py"]
+        assert archive.testzip() is None
+        onnx.load_from_string(archive.read("01_part.onnx"))
 
 
 def test_the_server_that_runs_a_job_is_asked_to_cancel_it(
