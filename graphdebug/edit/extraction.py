@@ -70,10 +70,11 @@ class ExtractPart(Operation, frozen=True):
             editor.notes.append(f"Nothing depends on {listed(unused)}: no input of the part.")
         fed = [name for name in found.starts if name not in unused]
         if path == MAIN_GRAPH:
-            types.look_up(fed)
+            types.look_up((*fed, *found.ends))
         inputs = tuple(self._input(editor, path, name, types) for name in fed)
         given = {entry.name: entry for entry in inputs}
-        outputs = tuple(given.get(name) or declaration(editor, _home(editor, path, name), name) for name in found.ends)
+        typed = types if path == MAIN_GRAPH else None  # else they are inferred in the end, from those of the inputs
+        outputs = tuple(given.get(name) or _entry(editor, path, name, typed) for name in found.ends)
         write_part(editor, Part(found, inputs, outputs))
         _type_outputs(editor)
 
@@ -126,11 +127,11 @@ def _refuse_what_lacks(editor: Editor, found: Cut, types: KnownTypes) -> None:
     )
 
 
-def _entry(editor: Editor, path: str, name: str, types: KnownTypes) -> onnx.ValueInfoProto:
+def _entry(editor: Editor, path: str, name: str, types: KnownTypes | None) -> onnx.ValueInfoProto:
     """Return an entry for a value of the graph at ``path`` or of one around it; without a type if none is known."""
     home = _home(editor, path, name)
     entry = declaration(editor, home, name)
-    if not entry.HasField("type") and (known := types.of(home, name)):
+    if types is not None and not entry.HasField("type") and (known := types.of(home, name)):
         return declared(name, known)
     return entry
 

@@ -104,7 +104,7 @@ def infer_near(model: Model, names: Iterable[str]) -> dict[str, ValueType]:
     near = onnx.ModelProto(ir_version=model.proto.ir_version, opset_import=model.proto.opset_import)
     near.functions.extend(model.proto.functions)
     near.graph.name = "near"
-    near.graph.node.extend(index.nodes[node] for node in index.order if node in nodes)
+    near.graph.node.extend(index.nodes[node] for node in sorted(nodes))
     near.graph.input.extend(declared[name] for name in starts if name in declared and name not in index.initializers)
     near.graph.initializer.extend(index.initializers[name] for name in starts if name in index.initializers)
     near.graph.sparse_initializer.extend(index.sparse[name] for name in starts if name in index.sparse)
