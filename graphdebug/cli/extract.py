@@ -5,9 +5,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from graphdebug.cli.console import CommandError, check_folder, job_folder, plain, plural, run_job, write_text
+from graphdebug.cli.boundary_data import check_new_folder, record
+from graphdebug.cli.console import (
+    ALL_MATCH,
+    SOME_DIFFER,
+    CommandError,
+    check_folder,
+    job_folder,
+    parse_pairs,
+    plain,
+    plural,
+    run_job,
+    write_text,
+)
 from graphdebug.cli.edit import move, print_broken
 from graphdebug.model.records import Dim, ModelLocation
+from graphdebug.runtime.requests import FeedSpec
 
 if TYPE_CHECKING:
     from graphdebug.edit.extraction import InputType
@@ -33,6 +46,12 @@ _path = click.Path(dir_okay=False, path_type=Path)
 @click.option("-o", "output", required=True, type=_path, help="The .onnx to write.")
 @click.option("--recipe", type=_path, help="Also write the cut as a recipe, for other exports of the network.")
 @click.option("--script", type=_path, help="Also write a Python script that does the same.")
+@click.option("--data", type=click.Path(path_type=Path), help="A folder to make: the part with its inputs and outputs.")
+@click.option(
+    "--feeds", type=click.Path(exists=True, path_type=Path), help="For --data: an .npz, or a test_data_set folder."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="For --data: seed of random inputs.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=LENGTH", help="For --data: length of a symbolic dimension.")
 def extract(
     model: Path,
     input_lists: tuple[str, ...],
@@ -48,12 +67,19 @@ def extract(
     output: Path,
     recipe: Path | None,
     script: Path | None,
+    data: Path | None,
+    feeds: Path | None,
+    seed: int,
+    dims: tuple[str, ...],
 ) -> int:
     """Write the part of MODEL that leads from some values to others as a model. MODEL stays as it is.
 
     Without inputs, it begins at those of MODEL; without outputs, it ends at those of MODEL. --scope and --node name a
     part by its nodes: what enters and leaves these are its inputs and outputs. When the inputs do not suffice, the
     sentence on stderr says which values would, and the exit code is 2.
+
+    --data also runs MODEL and records what goes into the part and comes out of it, so that it can be debugged alone;
+    the exit code is 1 when the part alone gives something else.
     """
     from graphdebug.extract.extract_job import EXTRACT_JOB, ExtractRequest, ExtractResult
 
@@ -61,6 +87,9 @@ def extract(
     if sum(map(bool, (scope, node))) > 1 or not (starts or ends or scope or node):
         raise CommandError("Say where to cut: --inputs and --outputs, --scope, or --node.")
     check_folder(output, recipe, script)
+    if data:
+        check_new_folder(data)
+    spec = FeedSpec(seed, parse_pairs("--dim", dims), dataset=str(feeds.absolute()) if feeds else "")
     target = output.resolve()
     if target.exists() and not target.is_file():
         raise CommandError(f"{plain(str(output))} is no file but a device: name a file to write the model to.")
@@ -96,7 +125,9 @@ def extract(
         if path:
             click.echo(f"{plain(str(path))} written.")
     click.echo(f"{plain(str(output))} written: {result.nodes:,} of {plural(result.of, 'node')}.")
-    return 0
+    if data and not record(model, result.recipe, target.name, spec, data):
+        return SOME_DIFFER
+    return ALL_MATCH
 
 
 def _names(lists: tuple[str, ...]) -> tuple[str, ...]:

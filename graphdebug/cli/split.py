@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from graphdebug.cli.boundary_data import check_new_folder
 from graphdebug.cli.console import (
     ALL_MATCH,
     SOME_DIFFER,
     CommandError,
-    check_folder,
     job_folder,
     number,
     parse_pairs,
@@ -70,9 +70,7 @@ def split(
     if sum(map(bool, (at, parts, scopes, depth))) != 1:
         raise CommandError("Say in one way where to split: --at, --parts, --scope or --depth.")
     target = output.resolve()
-    check_folder(target)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise CommandError(f"{plain(str(output))} is there already: name a new folder for the parts.")
+    check_new_folder(output)
     request = SplitRequest(
         ModelLocation(str(model.absolute())),
         at,
