@@ -20,6 +20,7 @@ from graphdebug.edit.nodes import UseTarget
 from graphdebug.edit.operation import Operation
 from graphdebug.edit.pruning import DropUnused, ShareDuplicates
 from graphdebug.edit.storing import MakeExternal, MakeInline
+from graphdebug.edit.stripping import StripWeights
 from graphdebug.edit.targets import NodeTarget, ValueTarget, node_target, value_target
 from graphdebug.edit.uses import OUTPUT, uses
 from graphdebug.model.refs import NodeRef, TensorRef
@@ -67,5 +68,6 @@ def about_values(rng: Random, editor: Editor, path: str) -> Operation:
         DropUnused,
         lambda: MakeExternal(file=f"{rng.randrange(3)}.data", larger_than=rng.randrange(100)),
         MakeInline,
+        lambda: StripWeights(smallest=rng.randrange(100)),
     ]
     return rng.choice(choices)()
