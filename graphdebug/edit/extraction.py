@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import onnx
 
-from graphdebug.edit.declaring import declaration, declared
+from graphdebug.edit.declaring import declared
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.function_bodies import KnownTypes, is_known
@@ -73,8 +73,10 @@ class ExtractPart(Operation, frozen=True):
             types.look_up((*fed, *found.ends))
         inputs = tuple(self._input(editor, path, name, types) for name in fed)
         given = {entry.name: entry for entry in inputs}
-        typed = types if path == MAIN_GRAPH else None  # else they are inferred in the end, from those of the inputs
-        outputs = tuple(given.get(name) or _entry(editor, path, name, typed) for name in found.ends)
+        outputs = tuple(
+            given.get(name) or types.entry(_home(editor, path, name), name, infer=path == MAIN_GRAPH)
+            for name in found.ends
+        )
         write_part(editor, Part(found, inputs, outputs))
         _type_outputs(editor)
 
@@ -95,7 +97,7 @@ class ExtractPart(Operation, frozen=True):
             if any(isinstance(dim, int) and dim < 0 for dim in given.shape or ()):
                 raise EditError(f"The input {shown(name)} cannot have a negative length.")
             return declared(name, ValueType(given.dtype, given.shape))
-        entry = _entry(editor, path, name, types)
+        entry = types.entry(_home(editor, path, name), name)
         if not entry.HasField("type"):
             raise EditError(
                 f"The type of {shown(name)} is not known, and an input needs one: give its element type and shape, "
@@ -125,15 +127,6 @@ def _refuse_what_lacks(editor: Editor, found: Cut, types: KnownTypes) -> None:
     raise EditError(
         f"{listed(found.ends)} {also}{depends} on {listed(found.needs)}: the inputs do not suffice. {way_out}"
     )
-
-
-def _entry(editor: Editor, path: str, name: str, types: KnownTypes | None) -> onnx.ValueInfoProto:
-    """Return an entry for a value of the graph at ``path`` or of one around it; without a type if none is known."""
-    home = _home(editor, path, name)
-    entry = declaration(editor, home, name)
-    if types is not None and not entry.HasField("type") and (known := types.of(home, name)):
-        return declared(name, known)
-    return entry
 
 
 def _home(editor: Editor, path: str, name: str) -> str:

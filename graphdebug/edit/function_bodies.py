@@ -11,12 +11,13 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.opsets import all_nodes
 from graphdebug.edit.renaming import Resolve, Scope, renamed_node
+from graphdebug.edit.uses import renamed
 from graphdebug.edit.wiring import calls
 from graphdebug.model.document import Model, Types
 from graphdebug.model.records import ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.shapes import infer_near, infer_types
-from graphdebug.model.value_types import declared_types, shown
+from graphdebug.model.value_types import declared_types, shown, value_type
 
 
 class KnownTypes:
@@ -26,23 +27,44 @@ class KnownTypes:
         """Infer nothing yet."""
         self._editor = editor
         self._inferred: dict[str, Types] = {}
+        self._declared: dict[str, dict[str, onnx.ValueInfoProto]] = {}
 
     def look_up(self, names: Iterable[str]) -> None:
         """Get ready to be asked for a few values of the main graph: this is quicker than to infer all types."""
-        if not self._has_inferred and (unknown := [name for name in names if not is_known(self._stated("", name))]):
+        if not self._has_inferred and (unknown := [name for name in names if self._declaration("", name) is None]):
             self._inferred[MAIN_GRAPH] = {MAIN_GRAPH: infer_near(self._editor.model, unknown)}
+
+    def entry(self, path: str, name: str, infer: bool = True) -> onnx.ValueInfoProto:
+        """Return an entry for a value of the graph at ``path``: as that declares it, else of the type that is known.
+
+        It has no type where none is known, or would have to be inferred and is not to be.
+        """
+        stated = self._declaration(path, name)
+        if stated is not None:
+            return renamed(stated, name)  # type: ignore[no-any-return]
+        known = self.of(path, name) if infer else self._stated(path, name)
+        return declared(name, known or ValueType(kind="unknown"))
 
     def of(self, path: str, name: str) -> ValueType | None:
         """Return the type of a value of the graph at ``path``, None when it is not known."""
-        stated = self._stated(path, name)
-        if is_known(stated):
-            return stated
         home = body_of(path)
+        inner = path.removeprefix(home).removeprefix("/")
+        found = self._inferred.get(home, {}).get(inner, {}).get(name)
+        if is_known(found) or is_known(stated := self._stated(path, name)):
+            return found if is_known(found) else stated
         if home not in self._inferred:
             self._inferred[home] = {}  # a function that reaches itself: nothing is known
             self._inferred[home] = self._body_types(home) if home else self._main_types()
-        found = self._inferred[home].get(path.removeprefix(home).removeprefix("/"), {}).get(name)
-        return found or stated
+        return self._inferred[home].get(inner, {}).get(name) or stated
+
+    def _declaration(self, path: str, name: str) -> onnx.ValueInfoProto | None:
+        """Return the entry by which a graph declares the type of a value, None where it does not."""
+        if path not in self._declared:
+            graph = self._editor.message(path)
+            ports = (*graph.output, *graph.input) if isinstance(graph, onnx.GraphProto) else ()
+            self._declared[path] = {entry.name: entry for entry in (*ports, *graph.value_info)}
+        entry = self._declared[path].get(name)
+        return entry if entry is not None and is_known(value_type(entry.type)) else None
 
     def _stated(self, path: str, name: str) -> ValueType | None:
         return self._editor.source.types.get(path, {}).get(name)

@@ -17,7 +17,7 @@ from graphdebug.model.functions import expansion
 from graphdebug.model.index import nested_graphs
 from graphdebug.model.records import Dim, ValueType
 from graphdebug.model.refs import MAIN_GRAPH, NodeRef, child_path
-from graphdebug.model.value_types import value_type
+from graphdebug.model.value_types import tensor_type, value_type
 from graphdebug.model.weightless import Weightless, weightless
 
 LARGEST_EXPANSION = 1_000_000
@@ -108,13 +108,17 @@ def infer_near(model: Model, names: Iterable[str]) -> dict[str, ValueType]:
     near.graph.input.extend(declared[name] for name in starts if name in declared and name not in index.initializers)
     near.graph.initializer.extend(index.initializers[name] for name in starts if name in index.initializers)
     near.graph.sparse_initializer.extend(index.sparse[name] for name in starts if name in index.sparse)
-    known = _dim_names(graph)
-    found = {name: value_type(declared[name].type) for name in starts.intersection(wanted, declared)}
+    found = {name: tensor_type(index.initializers[name]) for name in starts.intersection(wanted, index.initializers)}
+    found |= {name: value_type(declared[name].type) for name in starts.intersection(wanted, declared)}
     try:
         quick = onnx.shape_inference.infer_shapes(near, data_prop=True).graph.value_info
     except Exception:  # the C++ side raises several unrelated types
         quick = []
-    found |= {info.name: _without_invented(value_type(info.type), known) for info in quick if info.name in wanted}
+    made = {info.name: value_type(info.type) for info in quick if info.name in wanted}
+    if any(isinstance(dim, str) for kind in made.values() for dim in kind.shape or ()):
+        known = _dim_names(graph)
+        made = {name: _without_invented(kind, known) for name, kind in made.items()}
+    found |= made
     if all(name in found and found[name].shape is not None for name in wanted):
         return found
     thorough = infer_types(Model(near, model.path, values=model.values)).get(MAIN_GRAPH, {})
