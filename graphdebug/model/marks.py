@@ -8,16 +8,17 @@ that makes, after the path of the module: onnxslim, which removes the Identity, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 import onnx
+from onnx import defs
 
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.origin import fx_node, stack_trace
 from graphdebug.model.refs import TensorRef
 
 _WORD = "graphdebug.mark"
-_LINE = re.compile(r"^graphdebug\.mark: ([\w.-]+) is (\w+)(?:\[(\d+)\])?$", re.MULTILINE)
+_LINE = re.compile(r"^graphdebug\.mark: ([\w.-]+) is (\w+)(?:\[(\d{1,4})\])?$", re.MULTILINE)
 _NAMED = re.compile(r"(?:^|/)graphdebug\.mark\.([\w.-]+)/Identity(?:_\d+)?(?:_output_0)?$")
 _MERGED = "pkg.onnxscript.rewriter.rule_name"
 """Metadata of a node that an optimiser put in the place of others: it has the stack trace of one of them, any."""
@@ -40,6 +41,7 @@ def marks(graphs: Mapping[str, GraphIndex]) -> dict[str, tuple[TensorRef, ...]]:
 
 def marked(index: GraphIndex) -> dict[str, tuple[str, ...]]:
     """Return the values of one graph that each mark is on."""
+    outputs = frozenset(index.outputs)
     made: dict[tuple[str, str, str], list[int]] = {}
     """Mark, operation and which output of it (``""``: its only one) → nodes."""
     found: dict[str, dict[str, None]] = {}
@@ -49,7 +51,8 @@ def marked(index: GraphIndex) -> dict[str, tuple[str, ...]]:
         for name, value in _named(node):
             found.setdefault(name, {})[value] = None
     for (name, operation, which), nodes in made.items():
-        values = _numbered(index, nodes, int(which)) if which else _leaving(index, nodes, operation)
+        leaving = _leaving(index, outputs, nodes)
+        values = _numbered(leaving, int(which)) if which else _result(leaving, operation)
         found.setdefault(name, {}).update(dict.fromkeys(values))
     return {name: tuple(values) for name, values in found.items()}
 
@@ -72,39 +75,44 @@ def _lines(node: onnx.NodeProto) -> Iterator[tuple[str, str, str]]:
 
 
 def _named(node: onnx.NodeProto) -> Iterator[tuple[str, str]]:
-    for value in node.output:
+    for value in filter(None, node.output):
         is_identity = node.op_type == "Identity"  # what it makes has the name of an output if it is one
         said = node.name if is_identity else value
         if _WORD in said and (match := _NAMED.search(said)):
             yield match[1], value
 
 
-def _leaving(index: GraphIndex, nodes: list[int], operation: str) -> list[str]:
-    """Return what nodes that came of one operation make for others: the operation's result.
+def _leaving(index: GraphIndex, outputs: Set[str], nodes: list[int]) -> list[tuple[onnx.NodeProto, str]]:
+    """Return what nodes that came of one operation make for others, and which makes it.
 
-    Constants aside, which operations share. Of several values, one that is called as the operation is its result.
+    Constants aside, which operations share.
     """
     group = set(nodes)
-    leaving = [
-        (node, name)
+    return [
+        (index.nodes[node], name)
         for node in nodes
         for name in index.nodes[node].output
-        if name and any(index.nodes[node].input) and _is_used_outside(index, name, group)
+        if name and any(index.nodes[node].input) and (name in outputs or not group.issuperset(index.users(name)))
     ]
-    exact = [name for node, name in leaving if fx_node(index.nodes[node]) == name]
-    return exact or [name for node, name in leaving if not _is_merged(index.nodes[node], operation)]
 
 
-def _numbered(index: GraphIndex, nodes: list[int], which: int) -> list[str]:
+def _result(leaving: list[tuple[onnx.NodeProto, str]], operation: str) -> list[str]:
+    """Return the value that is the operation's result: of several, one that is called as the operation."""
+    exact = [name for node, name in leaving if fx_node(node) == name]
+    return exact or [name for node, name in leaving if not _is_merged(node, operation)]
+
+
+def _numbered(leaving: list[tuple[onnx.NodeProto, str]], which: int) -> list[str]:
     """Return output ``which`` of an operation: of its one node, or of a node that the exporter numbered after it."""
-    alone = [index.nodes[node] for node in nodes if any(index.nodes[node].input)]
-    if len(alone) == 1 and len(alone[0].output) > which and not _is_merged(alone[0]):
-        return [alone[0].output[which]]
-    return [node.output[0] for node in alone if node.name.endswith(f"__{which}")]
+    sure = [(node, name) for node, name in leaving if not _is_merged(node)]
+    if all(len(node.output) > 1 or _may_make_more(node) for node, _ in sure):
+        return [name for node, name in sure if list(node.output).index(name) == which]
+    return [name for node, name in sure if node.name.endswith(f"__{which}")]
 
 
-def _is_used_outside(index: GraphIndex, name: str, group: set[int]) -> bool:
-    return name in index.outputs or not group.issuperset(index.users(name))
+def _may_make_more(node: onnx.NodeProto) -> bool:
+    """Say whether outputs behind the first may have been removed from a node, because nothing used them."""
+    return not defs.has(node.op_type, node.domain) or defs.get_schema(node.op_type, node.domain).max_output > 1
 
 
 def _is_merged(node: onnx.NodeProto, operation: str = "") -> bool:

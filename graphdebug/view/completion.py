@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from graphdebug.model.document import Model
+from graphdebug.model.marks import marked
 from graphdebug.model.records import Finding, Severity
 from graphdebug.view.findable import Findable, Sort, findable
 from graphdebug.view.labels import shortened
@@ -65,6 +66,8 @@ def _values(found: Findable, field: str, typed: str, findings: Sequence[Finding]
     elif field == "scope":
         scopes = (group.removeprefix("s:").replace("/", ".") for group in found.group_ids)
         yield from ((quoted(scope), "") for scope in _within(scopes, word.replace("/", ".")))
+    elif field == "mark":
+        yield from ((quoted(mark), "") for mark in _within(marked(found.index), word))
     elif field == "finding":
         codes = dict.fromkeys(each.code for each in findings if each.graph == found.index.path)
         yield from ((name, "") for name in ("any", *Severity, *codes) if word in name)

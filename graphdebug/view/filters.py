@@ -63,6 +63,8 @@ def _has(found: Findable, term: Term) -> Mask:
     """Return the entries that have at all what a term speaks of: the others do not differ from it, they are none."""
     if term.field == "op":
         return np.asarray(found.ops.codes > 0)
+    if term.field == "mark":
+        return np.asarray(found.marks.codes > 0)
     if term.field in ("dtype", "shape", "rank", "elements"):
         return np.asarray(found.types[0] > 0)
     if term.field in ("attr", "finding", "from", "to", "uses", "inputs", "outputs"):
@@ -76,6 +78,8 @@ def _texts(found: Findable, term: Term, around: Around) -> Ranks:
     word, exactly = term.values[0].casefold(), term.relation == "="
     if term.field == "finding":
         return _ranks(found.of_nodes(_with_findings(found, word, around.findings)))
+    if term.field == "mark":
+        return _text_ranks(found.marks.distinct, word, exactly)[found.marks.codes]
     ranks = []
     if term.field in ("", "op"):
         ranks.append(_text_ranks(found.ops.distinct, word, exactly)[found.ops.codes])

@@ -19,6 +19,7 @@ import onnx
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.macs import macs
+from graphdebug.model.marks import marked
 from graphdebug.model.records import ValueType
 from graphdebug.model.value_types import tensor_type
 from graphdebug.view.contents import Contents, constant_owner, contents
@@ -119,6 +120,23 @@ class Findable:
         """The groups around nodes and what they make, with dots between them; a group's own."""
         group_of, names = self.group_of.tolist(), [*self.group_ids, ""]
         return self._column(lambda node: names[group_of[node]], self.group_ids, scope_text)
+
+    @cached_property
+    def marks(self) -> Column:
+        """The marks that the network's code put on tensors, of these and of the nodes that make them."""
+        of_value: dict[str, list[str]] = {}
+        for mark, values in marked(self.index).items():
+            for name in values:
+                of_value.setdefault(name, []).append(mark)
+        of_node = np.zeros(len(self.index.nodes) + 1, dtype=np.int64)
+        codes = {name: code for code, name in enumerate(of_value, 1)}
+        for name, code in codes.items():
+            of_node[self.index.producer[name]] = code
+        found = np.where(self.sorts == Sort.NODE, of_node[self._node_of_entry], 0)
+        if codes:
+            for entry in np.flatnonzero((self.sorts == Sort.VALUE) | (self.sorts == Sort.OUTPUT)).tolist():
+                found[entry] = codes.get(self.names[entry], 0)
+        return Column(found, Texts(["", *map(" ".join, of_value.values())]))
 
     @cached_property
     def types(self) -> tuple[Ints, list[tuple[ValueType, ...]]]:

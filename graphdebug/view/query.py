@@ -41,6 +41,7 @@ FIELDS: dict[str, Field] = {
     "name": Field("text", "name of a node, group, input, output or weight", 'name:"stem/conv 1"'),
     "tensor": Field("text", "name of a tensor", "tensor:hidden_states"),
     "scope": Field("text", "module path around it", "scope:encoder.3"),
+    "mark": Field("text", "name that graphdebug.mark gave a tensor in PyTorch", "mark:after_attention"),
     "kind": Field("choice", "node, value, group, input, output or weight", "kind:weight"),
     "dtype": Field("choice", "element type of what it makes", "dtype:float16"),
     "shape": Field("shape", "shape of what it makes: ? is any dimension, * any number of them", "shape:?,64,*"),

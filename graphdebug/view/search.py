@@ -18,7 +18,7 @@ from graphdebug.view.texts import EXACT, NOT, Ranks
 
 LIMIT = 50
 _SPEAK_FOR_THEMSELVES = {
-    Sort.VALUE: {"", "tensor", "kind"},
+    Sort.VALUE: {"", "tensor", "mark", "kind"},
     Sort.GROUP: {"", "name", "op", "scope", "kind"},
     Sort.WEIGHT: {"", "name", "tensor", "dtype", "shape", "rank", "elements", "users", "kind"},
 }

@@ -38,10 +38,13 @@ class Several(nn.Module):
     def forward(self, x: Tensor) -> Any:
         """[1, 4, 8] → tensors under the names of their marks."""
         parts = torch.stack([x, x * 2, x - 1]).unbind(0)
+        largest = x.topk(2)
         made = {
             "norm": self.norm(x + parts[0]),
             "piece": parts[1],
             "index": x.max(-1).indices,
+            "places": largest.indices,
+            "largest": largest.values,
             "bn": self.bn(self.conv(x)),
             "scaled": (x.to(torch.int64) + 1) * x,  # its types are promoted
             "gelu": nn.functional.gelu(x),

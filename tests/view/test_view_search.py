@@ -251,3 +251,23 @@ def test_what_is_typed_can_be_completed() -> None:
     assert texts("finding:w") == ["finding:warning"]
     assert texts("op:Conv ") == []
     assert "op:" in texts("") and "from:" in texts("")
+
+
+def test_marks_of_the_network_s_code_are_found() -> None:
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], name="first"),
+        helper.make_node("Neg", ["a"], ["y"], name="last"),
+    ]
+    for node, text in zip(nodes, ("graphdebug.mark: after_norm is relu", "graphdebug.mark: end is neg"), strict=True):
+        node.metadata_props.add(key="pkg.torch.onnx.stack_trace", value=text)
+    model = model_of(nodes)
+
+    def hits(text: str) -> list[tuple[str, str]]:
+        return [(hit.kind, hit.title) for hit in search(model, "", text).hits]
+
+    assert hits("mark:norm") == hits("mark:=After_Norm") == [("node", "first"), ("value", "a")]
+    assert hits("mark:end") == [("node", "last"), ("output", "y")]
+    assert hits("mark:=norm") == hits("mark:nothing") == []
+    assert hits("-mark:end op:relu") == [("node", "first")]
+    assert [each.label for each in complete(model, "", "mark:a")] == ["mark:after_norm"]
+    assert search(net(), "", "mark:a").total == 0
