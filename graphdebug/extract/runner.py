@@ -103,7 +103,7 @@ def main() -> int:
     differs = False
     for name, value in run(given.check, given.opt, feeds, list(outputs)).items():
         largest = largest_difference(value.numpy(), outputs[name].numpy())
-        print(f"{name}: largest difference {largest:g}")
+        print(f"{name!r}: largest difference {largest:g}")
         differs |= largest > 0
     return int(differs)
 

@@ -4,16 +4,15 @@ import re
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 
 from graphdebug.edit.extraction import ExtractPart
 from graphdebug.extract import runner
-from graphdebug.extract.difference import difference
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.manifest import to_json
-from graphdebug.extract.part import feed_archive, learned_types, untyped, with_known_types, write_part
+from graphdebug.extract.part import learned_types, untyped, with_known_types, write_part
 from graphdebug.extract.plan import Part, SplitPlan, at_values, by_scope, into_parts
+from graphdebug.extract.proof import prove
 from graphdebug.extract.records import (
     FEEDS_FILE,
     MANIFEST_FILE,
@@ -26,19 +25,12 @@ from graphdebug.extract.records import (
     SplitResult,
     Trial,
 )
-from graphdebug.model.cutting import listed
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import external_files
 from graphdebug.model.value_types import shown
-from graphdebug.runtime.backend import Backend, BackendSpec, Mode, Value
 from graphdebug.runtime.events import Progress
-from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
-from graphdebug.runtime.registry import backend
-from graphdebug.runtime.slices import RANDOM
-from graphdebug.runtime.spec import parse_spec
-from graphdebug.runtime.taps import model_inputs
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 40
@@ -48,8 +40,8 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     """Split a model into files below ``folder``, and prove it; a job function.
 
     Raises:
-        ExtractError, EditError: the model cannot be split so.
-        NotAModel, BackendError, FeedError, SpecError: one sentence each.
+        ExtractError, EditError: the model cannot be split so, or the proof cannot run.
+        NotAModel, SpecError: one sentence each.
         OSError: a file cannot be read or written.
     """
     started = time.perf_counter()
@@ -72,7 +64,7 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     trials: tuple[Trial, ...] = ()
     notes = plan.notes
     if request.proof:
-        trials, said = _proof(model, manifest, request, target, progress)
+        trials, said = prove(model, manifest, request, target, progress)
         notes += said
     names = [MANIFEST_FILE, RUNNER_FILE, *(part.file for part in manifest.parts)]
     others = sorted(path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file())
@@ -130,66 +122,3 @@ def _manifest(model: Model, plan: SplitPlan, name: str, learned: Mapping[str, Va
 def _file_name(part: Part) -> str:
     """Return a name that is safe on every file system: of a long one, the end, where names differ."""
     return _UNSAFE.sub("_", part.name)[-_LONGEST_NAME:].strip("._-") or "part"
-
-
-# The proof
-
-
-def _proof(
-    model: Model, manifest: Manifest, request: SplitRequest, folder: Path, progress: Progress
-) -> tuple[tuple[Trial, ...], tuple[str, ...]]:
-    """Run parts and whole on the same feeds: without optimisation, where the backend has any, and as asked."""
-    inputs = model_inputs(model)
-    check_dims(request.feeds, inputs)
-    feeds = make_feeds(inputs, request.feeds, suggest(model))
-    feed_archive(feeds, folder / FEEDS_FILE)
-    specs = [parse_spec(request.backend)]
-    if specs[0].name == "onnxruntime" and specs[0].get("opt") != "disable":
-        others = (option for option in specs[0].options if option[0] != "opt")
-        specs.insert(0, BackendSpec("onnxruntime", (*others, ("opt", "disable"))))
-    trials = tuple(_trial(backend(spec), model, manifest, feeds, folder, progress) for spec in specs)
-    drawn = [] if trials[0].same else _random_nodes(model)
-    said = f"{listed(drawn)} draws random numbers, other ones in the parts than in the whole: nothing can be proven."
-    return trials, (said,) if drawn else ()
-
-
-def _trial(
-    runner: Backend, model: Model, manifest: Manifest, feeds: Mapping[str, Value], folder: Path, progress: Progress
-) -> Trial:
-    started = time.perf_counter()
-    progress(None, f"running the whole model on {runner.spec}")
-    whole = _run(runner, model, feeds)
-    between = time.perf_counter()
-    parts = _run_parts(runner, manifest, feeds, folder, progress)
-    ended = time.perf_counter()
-    outputs = tuple(difference(name, value, parts[name]) for name, value in whole.items())
-    return Trial(str(runner.spec), outputs, between - started, ended - between)
-
-
-def _run(runner: Backend, model: Model, feeds: Mapping[str, Value]) -> dict[str, Value]:
-    with closing(runner.prepare(model, Mode.PLAIN)) as session:
-        return session.infer(feeds, session.outputs)
-
-
-def _run_parts(
-    runner: Backend, manifest: Manifest, feeds: Mapping[str, Value], folder: Path, progress: Progress
-) -> dict[str, Value]:
-    """Run the parts one after the other; what no later part needs is dropped at once."""
-    last = {value.name: at for at, part in enumerate(manifest.parts) for value in part.inputs}
-    last.update((value.name, len(manifest.parts)) for value in manifest.outputs)
-    values = dict(feeds)
-    for at, part in enumerate(manifest.parts):
-        progress(at / len(manifest.parts), f"running part {at + 1} of {len(manifest.parts)} on {runner.spec}")
-        values |= _run(runner, open_model(folder / part.file), values)
-        values = {name: value for name, value in values.items() if last.get(name, -1) > at}
-    return values
-
-
-def _random_nodes(model: Model) -> list[str]:
-    """Return the nodes, nested ones included, that draw random numbers."""
-    return [
-        name
-        for index in model.graphs.values()
-        for name, node in zip(index.names, index.nodes, strict=True)
-        if node.op_type in RANDOM and node.domain in ("", "ai.onnx")
-    ]

@@ -51,7 +51,7 @@ def test_parts_chain_to_the_whole_and_the_runner_does_so_too(samples: Path, tmp_
     assert from_json(text) == done.manifest
     jsonschema.validate(json.loads(text), schema())
     ran = run_alone(parts, "feeds.npz", tmp_path / "out.npz", "--check", whole)
-    assert (ran.returncode, ran.stdout) == (0, "y: largest difference 0\n"), ran.stderr
+    assert (ran.returncode, ran.stdout) == (0, "'y': largest difference 0\n"), ran.stderr
     assert np.load(tmp_path / "out.npz")["y"].shape == (3, 8, 24, 24)
 
 
@@ -63,7 +63,7 @@ def test_the_runner_says_what_differs_and_what_is_missing(samples: Path, tmp_pat
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + 1, "block4.bias"))
     onnx.save(last, parts / "02_part.onnx")
     ran = run_alone(parts, "feeds.npz", "out.npz", "--check", samples / "branching_blocks.onnx")
-    assert ran.returncode == 1 and "y: largest difference 1" in ran.stdout
+    assert ran.returncode == 1 and "'y': largest difference 1" in ran.stdout
     np.savez(parts / "other.npz", picture=np.zeros(3))
     ran = run_alone(parts, "other.npz", "out.npz")
     assert ran.returncode == 1 and ran.stderr.endswith("has no array for the input 'image'.\n")
@@ -160,9 +160,29 @@ def test_a_model_that_never_does_the_same_twice(tmp_path: Path) -> None:
     done = split(path, tmp_path / "job", at=("s",))
     assert done.proven is False
     assert done.trials[0].outputs[0].largest > 0
-    assert done.notes == (
-        "'RandomUniformLike_1' draws random numbers, other ones in the parts than in the whole: nothing can be proven.",
-    )
+    assert done.notes == ("'RandomUniformLike_1' draws random numbers, other ones in the parts than in the whole.",)
+
+
+def test_half_precision_that_the_engine_keeps_in_more_digits(tmp_path: Path) -> None:
+    half = onnx.TensorProto.FLOAT16
+    nodes = [helper.make_node("Mul", [f"v{at}", "w"], [f"v{at + 1}"]) for at in range(6)]
+    ends = [helper.make_tensor_value_info(name, half, [100]) for name in ("v0", "v6")]
+    weight = numpy_helper.from_array(np.float16([1.1]), "w")
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_proto(nodes, ends[:1], ends[1:], [weight]).SerializeToString())
+    done = split(path, tmp_path / "job", at=("v3",))
+    assert done.proven is False
+    assert done.trials[0].outputs[0].largest is not None and done.trials[0].outputs[0].largest > 0
+    assert done.notes[0].startswith("Half precision passes from part to part ('v3')")
+
+
+def test_a_proof_that_cannot_run(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Sin", ["x"], ["s"]), helper.make_node("Unheard", ["s"], ["y"], domain="local")]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_proto(nodes, [floats("x", 3)], [floats("y", 3)]).SerializeToString())
+    with pytest.raises(ExtractError, match=r"Unheard.* The proof needs a run: split without"):
+        split(path, tmp_path / "job", at=("s",))
+    assert len(split(path, tmp_path / "again", at=("s",), proof=False).manifest.parts) == 2
 
 
 def test_names_that_are_no_file_names(tmp_path: Path) -> None:
