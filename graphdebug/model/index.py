@@ -114,7 +114,7 @@ def index_graph(path: str, title: str, proto: Graph, functions: Mapping[tuple[st
         for slot, name in enumerate(inputs):
             if name:
                 consumers.setdefault(name, []).append((position, slot))
-        taken.append([name for name in inputs if name])
+        taken.append(inputs if all(inputs) else [name for name in inputs if name])
         for name in node.output:
             if name:
                 producer.setdefault(name, position)
