@@ -12,6 +12,7 @@ from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.function_bodies import KnownTypes, is_known
 from graphdebug.edit.operation import Operation, value_text
+from graphdebug.edit.opsets import inputs_too
 from graphdebug.edit.part_writing import Part, write_part
 from graphdebug.edit.targets import Value, find_value
 from graphdebug.edit.wiring import check_visible
@@ -77,6 +78,7 @@ class ExtractPart(Operation, frozen=True):
             given.get(name) or types.entry(_home(editor, path, name), name, infer=path == MAIN_GRAPH)
             for name in found.ends
         )
+        _note_what_goes(editor, found)
         write_part(editor, Part(found, inputs, outputs))
         _type_outputs(editor)
 
@@ -127,6 +129,17 @@ def _refuse_what_lacks(editor: Editor, found: Cut, types: KnownTypes) -> None:
     raise EditError(
         f"{listed(found.ends)} {also}{depends} on {listed(found.needs)}: the inputs do not suffice. {way_out}"
     )
+
+
+def _note_what_goes(editor: Editor, found: Cut) -> None:
+    """Say what the part does not take along that one might expect."""
+    defaults = set(editor.graph(found.graph).defaults).intersection(found.initializers)
+    if defaults and not inputs_too(editor.proto):
+        editor.notes.append(
+            f"{listed(sorted(defaults))} may be fed and is a constant here: name it to feed it here, too."
+        )
+    if editor.proto.training_info:
+        editor.notes.append("What the model says of training went: it is about the whole.")
 
 
 def _home(editor: Editor, path: str, name: str) -> str:

@@ -97,13 +97,11 @@ def _narrow(
 def _lift(editor: Editor, part: Part, index: GraphIndex, nodes: Sequence[onnx.NodeProto]) -> None:
     """Put the part of a body or of a function in the place of the main graph."""
     path, graph = part.cut.graph, editor.message(part.cut.graph)
-    function = body_of(path)
-    if function:
-        nodes = resolved_nodes(editor, function, nodes)
     made = {name for node in nodes for name in node.output}
     ports = {entry.name for entry in (*part.inputs, *part.outputs)}
     lists: dict[str, list[Any]] = {field: [] for field in _LISTS}
-    for name in sorted(_constants(editor, part, index, made | ports)):
+    constants = _constants(editor, part, index, made | ports)
+    for name in sorted(constants):
         home = constant_home(editor.model, path, name)
         if home is None:
             continue
@@ -114,9 +112,11 @@ def _lift(editor: Editor, part: Part, index: GraphIndex, nodes: Sequence[onnx.No
         elif home.path != path:
             lists["node"].append(home.nodes[home.producer[name]])
     lists["node"] += nodes
+    if function := body_of(path):
+        lists["node"] = resolved_nodes(editor, function, lists["node"])
     lists["value_info"] = [each for each in graph.value_info if each.name in made and each.name not in ports]
     lists["quantization_annotation"] = [
-        each for each in getattr(graph, "quantization_annotation", ()) if each.tensor_name in made | ports
+        each for each in getattr(graph, "quantization_annotation", ()) if each.tensor_name in made | ports | constants
     ]
     lists = {field: [_copy(entry) for entry in entries] for field, entries in lists.items()}
     if function:

@@ -263,6 +263,7 @@ def test_defaults_of_inputs_stay_where_they_are_named_and_old_models_stay_old(tm
         found = part(whole, "a", "y")
         assert names(found.model.proto.graph.initializer) == ["u"]
         assert names(found.model.proto.graph.input) == (["a", "u"] if version == 3 else ["a"])
+        assert [note.startswith("'u' may be fed") for note in found.notes] == ([] if version == 3 else [True])
         onnx.checker.check_model(found.model.proto, full_check=True)
         fed = part(whole, "a u", "y")
         assert names(fed.model.proto.graph.input) == ["a", "u"]
@@ -302,6 +303,49 @@ def test_what_is_said_of_the_model_and_of_what_stays_is_kept(parsed: Parsed) -> 
     assert found.graph.node[1].metadata_props[0].value == "mul"
     assert names(found.graph.initializer) == ["w", "scale"]
     assert [each.tensor_name for each in found.graph.quantization_annotation] == ["c"]
+
+
+def test_optionals_may_be_inputs(parsed: Parsed, tmp_path: Path) -> None:
+    kind = helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [8]))
+    whole = parsed(
+        f"{HEAD} main (float[8] x) => (float[8] y) {{ o = Optional(x) h = OptionalHasElement(o) "
+        "e = OptionalGetElement(o) y = Neg(e) }"
+    )
+    found = part(whole, "o", "y h")
+    assert found.model.proto.graph.input[0].type == kind
+    ran = outputs(found.model, tmp_path, {"o": X})
+    np.testing.assert_array_equal(ran["y"], -X)
+    assert ran["h"]
+
+
+def test_the_part_of_a_loop_and_of_a_body_in_a_function(parsed: Parsed, tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 17, "local" : 1]>
+    main (float[8] x, int64 n, bool go) => (float[8] y) {
+        y = Loop(n, go, x) <body = step (int64 i, bool on, float[8] s) => (bool off, float[8] t) {
+            off = Identity(on) f = Cast <to = 1> (i) k = local.scaled <by = 2.0> (s) t = Add(k, f)
+        }>
+    }
+    <opset_import: ["" : 17], domain: "local"> scaled <by> (u) => (v) {
+        b = Constant <value_float: float = @by> ()
+        one = Constant <value_float = 1.0> ()
+        yes = Greater(b, one)
+        v = If(yes) <then_branch = many () => (float[8] p) { q = Mul(u, b) p = Add(q, one) },
+                     else_branch = few () => (float[8] p2) { p2 = Identity(u) }>
+    }"""
+    whole = parsed(text)
+    loop = tried(
+        whole, ExtractPart(inputs=(inner("s", "0.body"), inner("i", "0.body")), outputs=(inner("t", "0.body"),))
+    )
+    assert [each.name for each in loop.model.proto.functions] == ["scaled"]
+    onnx.checker.check_model(loop.model.proto, full_check=True)
+    ran = outputs(loop.model, tmp_path, {"s": X, "i": np.array(3)})
+    np.testing.assert_array_equal(ran["t"], 2 * X + 1 + 3)
+    branch = "fn:local:scaled:/3.then_branch"
+    deep = tried(whole, ExtractPart(inputs=(inner("u", branch), inner("q", branch)), outputs=(inner("p", branch),)))
+    assert names(deep.model.proto.graph.input) == ["q"] and "'u'" in deep.notes[0]
+    np.testing.assert_array_equal(outputs(deep.model, tmp_path, {"q": X})["p"], X + 1)
+    both = tried(whole, ExtractPart(inputs=(inner("u", branch),), outputs=(inner("p", branch),)))
+    np.testing.assert_array_equal(outputs(both.model, tmp_path, {"u": X})["p"], 2 * X + 1)
 
 
 def test_values_outside_the_model_are_not_read(tmp_path: Path) -> None:
