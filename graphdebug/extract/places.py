@@ -46,7 +46,12 @@ def nodes_around(index: GraphIndex, name: str, hops: int) -> frozenset[int]:
         said = f"{len(named)} nodes are" if named else "No node is"
         hint = f": there are {near}" if near and not named else ""
         raise EditError(f"{said} called {shown(name)} in {shown(index.title)}{hint}.")
-    found = front = set(named)
+    return neighbourhood(index, named, hops)
+
+
+def neighbourhood(index: GraphIndex, nodes: Collection[int], hops: int) -> frozenset[int]:
+    """Return nodes of a graph and all that are at most ``hops`` edges away from one of them."""
+    found = front = set(nodes)
     for _ in range(hops):
         before = {index.producer[value] for node in front for value in index.taken[node] if value in index.producer}
         behind = {user for node in front for value in index.nodes[node].output if value for user in index.users(value)}

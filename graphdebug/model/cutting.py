@@ -232,13 +232,14 @@ def _sentences(model: Model, cut: Cut) -> Iterator[str]:
         yield f"{listed(cut.constant_ends)} is a constant of the model: the part puts it out as it is."
     if cut.passed_ends:
         yield f"{listed(cut.passed_ends)} is an input and an output of the part: it is passed through."
-    if untyped := [name for name in cut.starts if name not in cut.unused and not _has_type(model, cut.graph, name)]:
+    if untyped := [name for name in cut.starts if name not in cut.unused and not is_typed(model, cut.graph, name)]:
         yield f"The type of {listed(untyped)} is not known, and an input needs one: give it, or run the model once."
     if not cut.ends:
         yield "No output of the graph depends on these values: say where the part ends."
 
 
-def _has_type(model: Model, graph: str, name: str) -> bool:
+def is_typed(model: Model, graph: str, name: str) -> bool:
+    """Say whether enough is known of a value's type for it to be an input."""
     index = owner(model, graph, name)
     known = model.types[index.path].get(name, ValueType()) if index is not None else ValueType()
     return bool(known.dtype) or known.kind not in ("tensor", "sparse_tensor", "unknown")

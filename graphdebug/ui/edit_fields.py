@@ -44,7 +44,7 @@ _FILES: Mapping[type[Operation], str] = {
 """What the field ``file`` of an operation means."""
 _SLOTS = ("input", "a", "b")
 """Fields that are the number of an input of the node."""
-_DTYPES = tuple(
+DTYPES = tuple(
     name
     for name in map(dtype_name, onnx.TensorProto.DataType.values())
     if name and not name.startswith(("complex", "float4", "float6", "int2", "uint2"))
@@ -163,7 +163,7 @@ def _text(label: str, name: str, default: Any, key: str) -> str:
     if name == "op":
         return st.selectbox(label, operators(), None, key=key, accept_new_options=True, placeholder="Relu") or ""
     if name in ("to", "dtype"):
-        chosen = st.selectbox(label, _DTYPES, None, key=key, placeholder="an element type")
+        chosen = st.selectbox(label, DTYPES, None, key=key, placeholder="an element type")
         if chosen is None and default is msgspec.NODEFAULT:
             raise EditError("Choose an element type.")
         return chosen or given
@@ -191,7 +191,11 @@ def _slot(label: str, subject: Subject, default: int, key: str) -> int:
 
 def _shape(label: str, key: str) -> tuple[int | str | None, ...] | None:
     """Write a shape as people do: ``1, 3, height, ?``."""
-    text = st.text_input(label, key=key, placeholder="1, 3, height, ?   (empty: as it is)")
+    return read_shape(st.text_input(label, key=key, placeholder="1, 3, height, ?   (empty: as it is)"))
+
+
+def read_shape(text: str) -> tuple[int | str | None, ...] | None:
+    """Return the shape that somebody wrote: ``1, 3, height, ?``; None when nothing is there."""
     parts = [part.strip() for part in text.strip("[]() ").replace("×", ",").split(",")]
     if not text.strip():
         return None

@@ -33,10 +33,11 @@ def outcome_bar(entry: ModelEntry) -> None:
                 start_job("compare", compare, entry, f"{source.name} before / after editing", "compare")
             if st.button("Side by side", icon=":material/splitscreen_vertical_add:", help="What was changed, marked"):
                 state.go("side_by_side", other=source.id)
-        _downloads(entry)
+        downloads(entry)
 
 
-def _downloads(entry: ModelEntry) -> None:
+def downloads(entry: ModelEntry) -> None:
+    """Offer the edited model, the recipe and the script; of a broken model, say so first."""
     broken = [finding for finding in entry.record.findings if finding.severity is Severity.ERROR]
     address = f"graphdebug/models/{entry.id}"
     with st.popover("Download", icon=":material/download:"):

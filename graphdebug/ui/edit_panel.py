@@ -10,6 +10,7 @@ from graphdebug.ui import edit_session, state
 from graphdebug.ui.edit_outcome import outcome_bar
 from graphdebug.ui.findings_list import findings_list
 from graphdebug.ui.job_progress import failure, follow
+from graphdebug.ui.recipe_form import recipe_form
 from graphdebug.ui.words import ago, plain, plural
 from graphdebug.workspace.entries import EditEntry, JobEntry, ModelEntry
 
@@ -74,7 +75,8 @@ def work_view(entry: ModelEntry) -> None:
 
 
 def history_view(entry: ModelEntry, edits: list[EditEntry]) -> None:
-    """List what was done; a click goes back or forth to it."""
+    """List what was done; a click goes back or forth to it. And offer to do what a recipe says."""
+    recipe_form(entry, "Replay a recipe")
     if not edits:
         st.caption("Nothing was changed yet. Every change is listed here, and a click goes back to it.")
         return

@@ -1,12 +1,14 @@
 """Editing the open model from a page: the first edit makes a draft of it, which is then the open model everywhere."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
-from graphdebug.api import editing
+from graphdebug.api import editing, parts
 from graphdebug.api.editing import Step
 from graphdebug.edit.errors import EditError
+from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.following import follow_graph, follow_node
 from graphdebug.edit.operation import Operation
 from graphdebug.jobs import service
@@ -51,6 +53,49 @@ def do(entry: ModelEntry, operation: Operation, feeds: FeedSpec | None = None) -
     made = _new_node(step) if editing.kind_of(operation).startswith(_SHOWN_NEXT) else None
     _show(step, made)
     st.session_state[_SAID] = [operation.title, *step.notes]
+    return True
+
+
+def replay(entry: ModelEntry, operations: Sequence[Operation]) -> bool:
+    """Do the operations of a recipe on the open model, all or none; False when one cannot be done."""
+    for key in (_REFUSED, _STARTED):
+        st.session_state.pop(key, None)
+    workspace = state.workspace()
+    try:
+        draft = editing.draft_of(workspace, entry)
+        try:
+            step = editing.apply(workspace, draft.id, *operations)
+        except EditError:
+            if draft.id != entry.id:
+                workspace.delete_model(draft.id)  # begun for nothing
+            raise
+    except (EditError, WorkspaceError) as error:
+        st.session_state[_REFUSED] = str(error)
+        return False
+    _show(step)
+    st.session_state[_SAID] = [f"{len(operations):,} of {len(operations):,} done.", *step.notes]
+    return True
+
+
+def cut_out(entry: ModelEntry, part: ExtractPart) -> bool:
+    """Make a part the open model, as an edited copy of the whole; False when that cannot be done."""
+    if not do(entry, part):
+        return False
+    state.set_cut_ends((), ())
+    return True
+
+
+def put_back(entry: ModelEntry) -> bool:
+    """Put the open part back into the whole, which is the open model then; False when it does not fit."""
+    st.session_state.pop(_REFUSED, None)
+    try:
+        step = parts.put_back(state.workspace(), entry)
+    except (EditError, WorkspaceError) as error:
+        st.session_state[_REFUSED] = str(error)
+        return False
+    state.open_model(step.draft.id)
+    service.check_draft(state.workspace(), step.draft)
+    st.session_state[_SAID] = ["The part is back in the whole.", *step.notes]
     return True
 
 

@@ -11,6 +11,7 @@ from graphdebug.compare.records import CompareRequest
 from graphdebug.runtime.feeds import suggest
 from graphdebug.runtime.requests import FeedSpec, InputFeed, RunRequest
 from graphdebug.ui import state
+from graphdebug.ui.feeds_form import feeds_form
 from graphdebug.ui.results import compare_request, run_request
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
@@ -47,6 +48,18 @@ def _with_files_that_are_there(feeds: FeedSpec) -> FeedSpec:
 def remember_feeds(model_id: str, feeds: FeedSpec) -> None:
     """Keep ``feeds`` for this session, so that another page starts from them."""
     st.session_state.setdefault(_FEEDS, {})[model_id] = feeds
+
+
+def ask_feeds(entry: ModelEntry, key: str) -> FeedSpec:
+    """Ask what a model is fed with, and remember it; ``key`` tells one form from others."""
+    inputs = entry.record.summary.inputs
+    if not inputs:
+        st.caption("This model takes no inputs.")
+        return FeedSpec()
+    usual, known = usual_feeds(entry.id, entry), remembered_feeds(entry.id)
+    feeds = feeds_form(state.workspace(), inputs, known, f"{key}:feeds:{entry.id}", usual)
+    remember_feeds(entry.id, feeds)
+    return feeds
 
 
 def feeds_to_run(entry: ModelEntry) -> FeedSpec:

@@ -12,6 +12,7 @@ _PAGES = {
     "compare": ("Compare", ":material/compare_arrows:"),
     "side_by_side": ("Side by side", ":material/splitscreen_vertical_add:"),
     "edit": ("Edit", ":material/edit:"),
+    "cut": ("Cut", ":material/content_cut:"),
     "reports": ("Reports", ":material/lab_profile:"),
     "diagnostics": ("Diagnostics", ":material/monitor_heart:"),
 }

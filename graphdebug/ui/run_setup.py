@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import streamlit as st
 
-from graphdebug.runtime.requests import FeedSpec, RunRequest
+from graphdebug.runtime.requests import RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import backend_form, spec_title
-from graphdebug.ui.feeds_form import feeds_form, missing_files
+from graphdebug.ui.feeds_form import missing_files
 from graphdebug.ui.job_page import start_job
-from graphdebug.ui.last_feeds import remember_feeds, remembered_feeds, usual_feeds
+from graphdebug.ui.last_feeds import ask_feeds
 from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of
@@ -48,7 +48,7 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
         elif what == "selected":
             _list_selected(selected)
     with st.expander("Inputs", icon=":material/input:", expanded=not state.result_id("run")):
-        feeds = _feeds(entry)
+        feeds = ask_feeds(entry, "run")
     with st.expander("Backend", icon=":material/memory:"):
         spec = backend_form("onnxruntime", f"run:{entry.id}")
         mode = st.radio(
@@ -129,14 +129,3 @@ def _take_from_list(key: str) -> None:
     lists[key] = answer
     state.unpick(*(name for name in before if name not in answer))
     state.pick(*(name for name in answer if name not in before))
-
-
-def _feeds(entry: ModelEntry) -> FeedSpec:
-    inputs = entry.record.summary.inputs
-    if not inputs:
-        st.caption("This model takes no inputs.")
-        return FeedSpec()
-    usual = usual_feeds(entry.id, entry)
-    feeds = feeds_form(state.workspace(), inputs, remembered_feeds(entry.id), f"run:feeds:{entry.id}", usual)
-    remember_feeds(entry.id, feeds)
-    return feeds

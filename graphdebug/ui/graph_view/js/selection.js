@@ -112,6 +112,11 @@ export class Selection {
     if (this.untold) this.view.voice.tell();
   }
 
+  /** The graph was edited: other nodes may lie between the ends of the cut. */
+  edited() {
+    this.#askPart();
+  }
+
   /** What Python has not been told yet, once: {marks} or {}. */
   news() {
     if (!this.untold) return {};

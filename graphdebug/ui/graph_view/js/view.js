@@ -93,8 +93,9 @@ class GraphView {
   #showEdited(select) {
     this.source = new Source(this.data.model, this.data.revision);
     const { graph, id } = isNews(this.data.model, select) ? select : { graph: this.graph, id: this.choice.id };
-    if (graph !== this.graph) this.#enter(graph, id, false);
-    else this.loader.load({ choose: id, edited: true, tell: false });
+    if (graph !== this.graph) return void this.#enter(graph, id, false);
+    this.marking.edited();
+    this.loader.load({ choose: id, edited: true, tell: false });
   }
 
   #openModel(model, select) {
