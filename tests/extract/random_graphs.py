@@ -1,4 +1,4 @@
-"""Random models: connected at random, with constants, dead ends, several outputs, and nested graphs that capture."""
+"""Random models: connected at random, with constants, dead ends, module scopes, and nested graphs that capture."""
 
 import random
 from pathlib import Path
@@ -34,6 +34,8 @@ def random_model(seed: int, path: Path, count: int = 25) -> Model:
         else:
             nodes += _branch(name, rng.choice(computed), rng.choice(computed + constants), rng.choice(computed))
         computed.append(name)
+    for node in nodes:
+        node.name = f"/{rng.choice('pqr')}/{rng.choice('xy')}/{node.output[0]}"
     ends = dict.fromkeys([computed[-1], rng.choice(computed[2:]), rng.choice(["a", constants[-1], computed[-2]])])
     graph = helper.make_graph(
         nodes,

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,9 @@ def test_random_graphs(seed: int, tmp_path: Path) -> None:
     if len(flow.nodes) > 1 and inner:
         check(model, at_values(model, rng.sample(inner, rng.randint(1, min(4, len(inner))))))
         check(model, into_parts(model, rng.randint(2, min(6, len(flow.nodes)))))
+    for how in ({"depth": 1}, {"depth": 2}, {"scopes": ["p.x"]}, {"scopes": ["q", "q.y", "r.x"]}):
+        with suppress(ExtractError, EditError):  # all is one part, or the scope is not there
+            check(model, by_scope(model, **how))
 
 
 def test_order_and_cycles_of_groups() -> None:

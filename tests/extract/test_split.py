@@ -13,12 +13,15 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from graphdebug.edit.changing import SetOperator
+from graphdebug.edit.operation import edited
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.flow import Flow
 from graphdebug.extract.manifest import from_json, schema
 from graphdebug.extract.records import SPLIT_JOB, SplitRequest, SplitResult
 from graphdebug.extract.split import split_job
 from graphdebug.jobs import service
+from graphdebug.model.document import open_model
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.workspace.store import Workspace
@@ -113,6 +116,21 @@ def test_weights_stay_in_files_beside_the_parts(tmp_path: Path) -> None:
     shutil.rmtree(source)
     ran = run_alone(tmp_path / "parts", "feeds.npz", "out.npz")
     assert ran.returncode == 0, ran.stderr
+
+
+def test_an_edited_model(tmp_path: Path) -> None:
+    weight = numpy_helper.from_array(np.full((64, 64), 0.01, np.float32), "w")
+    nodes = [helper.make_node("MatMul", [f"v{at}", "w"], [f"v{at + 1}"]) for at in range(2)]
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model_proto(nodes, [floats("v0", "n", 64)], [floats("v2", "n", 64)], [weight]).SerializeToString())
+    skeleton = tmp_path / "skeleton.onnx"
+    after = edited(open_model(path), SetOperator(node="MatMul_1", op="Add")).model
+    skeleton.write_bytes(after.proto.SerializeToString())
+    request = SplitRequest(ModelLocation(str(path), str(skeleton)), at=("v1",), feeds=FeedSpec(dims={"n": 64}))
+    assert split_job(request, tmp_path, lambda share, said: None).proven is True
+    part = onnx.load(tmp_path / "parts" / "02_v2.onnx")
+    assert [node.op_type for node in part.graph.node] == ["Add"]
+    assert numpy_helper.to_array(part.graph.initializer[0])[63, 63] == np.float32(0.01)
 
 
 def test_types_that_nothing_tells_are_learned_from_a_run(tmp_path: Path) -> None:
