@@ -10,7 +10,7 @@ import onnx
 from graphdebug.edit.declaring import declared
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.function_bodies import KnownTypes, is_known
+from graphdebug.edit.function_bodies import KnownTypes
 from graphdebug.edit.operation import Operation, value_text
 from graphdebug.edit.opsets import inputs_too
 from graphdebug.edit.part_writing import Part, write_part
@@ -20,7 +20,7 @@ from graphdebug.model.cutting import Cut, cut, listed, owner, sufficient
 from graphdebug.model.records import Dim, ValueType
 from graphdebug.model.refs import MAIN_GRAPH, TensorRef
 from graphdebug.model.shapes import infer_near
-from graphdebug.model.value_types import dtype_number, shown, value_type
+from graphdebug.model.value_types import dtype_number, is_known, shown, value_type
 
 _MOST_SETS = 3
 

@@ -17,7 +17,7 @@ from graphdebug.model.document import Model, Types
 from graphdebug.model.records import ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.shapes import infer_near, infer_types
-from graphdebug.model.value_types import declared_types, shown, value_type
+from graphdebug.model.value_types import declared_types, is_known, shown, value_type
 
 
 class KnownTypes:
@@ -95,11 +95,6 @@ class KnownTypes:
         found = dict(infer_types(Model(proto, self._editor.source.path)))
         found[MAIN_GRAPH] = {**declared_types(graph), **found.get(MAIN_GRAPH, {})}
         return found
-
-
-def is_known(known: ValueType | None) -> bool:
-    """Say whether enough is known of a type to declare a value of it."""
-    return known is not None and (bool(known.dtype) or known.kind not in ("tensor", "sparse_tensor", "unknown"))
 
 
 def body_of(path: str) -> str:

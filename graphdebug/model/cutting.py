@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from graphdebug.model.document import Model, Types
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.records import ValueType
 from graphdebug.model.refs import parent_path
-from graphdebug.model.value_types import shown
+from graphdebug.model.value_types import is_known, shown
 from graphdebug.model.vertex_cuts import smallest_cuts
 
 _MOST_NAMED = 6
@@ -241,8 +240,7 @@ def _sentences(model: Model, cut: Cut) -> Iterator[str]:
 def is_typed(model: Model, graph: str, name: str) -> bool:
     """Say whether enough is known of a value's type for it to be an input."""
     index = owner(model, graph, name)
-    known = model.types[index.path].get(name, ValueType()) if index is not None else ValueType()
-    return bool(known.dtype) or known.kind not in ("tensor", "sparse_tensor", "unknown")
+    return index is not None and is_known(model.types[index.path].get(name))
 
 
 def listed(names: Sequence[str]) -> str:

@@ -34,6 +34,11 @@ def value_type(proto: onnx.TypeProto) -> ValueType:
     return ValueType(kind="unknown")
 
 
+def is_known(known: ValueType | None) -> bool:
+    """Say whether enough is known of a type to declare a value of it: the element type, or what holds the values."""
+    return known is not None and (bool(known.dtype) or known.kind not in ("tensor", "sparse_tensor", "unknown"))
+
+
 def tensor_type(tensor: onnx.TensorProto) -> ValueType:
     """Return the type of a stored tensor."""
     return ValueType(dtype_name(tensor.data_type), tuple(tensor.dims))
