@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.jit import is_scripting, is_tracing  # type: ignore[attr-defined]
 
 MARK = "graphdebug.mark"
-_NAME = re.compile(r"[\w.-]+")
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_is_exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # before 2.7 there was but one
 
 
 def mark(x: Tensor, name: str) -> Tensor:
@@ -31,7 +32,7 @@ def mark(x: Tensor, name: str) -> Tensor:
         ValueError: in an export, the name has other characters.
     """
     if not is_scripting() and not torch.compiler.is_dynamo_compiling():
-        if torch.compiler.is_exporting():
+        if _is_exporting():
             _note(x, _checked(name))
         elif is_tracing() and torch.onnx.is_in_onnx_export():  # type: ignore[no-untyped-call]
             return _traced(x, _checked(name))

@@ -69,9 +69,11 @@ class PutBack(Operation, frozen=True):
         _refuse_lost(index, nodes, starts, ends, shown(other.path.name))
         imports = at(editor.proto, holder(path, editor))
         agree(versions(imports), versions(other.proto), other.proto.graph.node, shown(other.path.name))
-        was_stuck = bool(index.stuck)
+        leads_back = not downstream(index, [ref.name for ref in ends.values()]).isdisjoint(
+            ref.name for ref in starts.values()
+        )
         _replace(editor, path, other, nodes, starts, ends)
-        if editor.graph(path).stuck and not was_stuck:
+        if leads_back and editor.graph(path).stuck and not editor.source.graphs[path].stuck:
             raise EditError(
                 f"With {shown(other.path.name)} in its place, what it makes would depend on itself: an input of it is "
                 "made from one of its outputs."
@@ -192,7 +194,7 @@ def _replace(
     index = editor.graph(path)
     boundary = {ref.name for ref in (*starts.values(), *ends.values())}
     made = {name for node in nodes for name in index.nodes[node].output} - boundary
-    taken = {name for node in nodes for name in index.taken[node]} - boundary - made
+    taken = sorted({name for node in nodes for name in index.taken[node]} - boundary - made)
     homes = {name: home for name in taken if (home := _home(editor, path, name)) is not None}
     same = _same_weights(editor, path, other)
     place = min(nodes)
@@ -216,8 +218,10 @@ def _replace(
     starts_made = place_for(editor, path, [ref.name for ref in starts.values()])
     editor.insert_nodes(path, max(place, starts_made), added)
     keep_order(editor, path)
-    for ref in starts.values():
-        sweep(editor, ref.graph, [ref.name])
+    editor.notes.append(f"{len(nodes):,} {'node' if len(nodes) == 1 else 'nodes'} gave way to {len(added):,}.")
+    for their, ref in starts.items():
+        if not other.graphs[MAIN_GRAPH].is_used(their):
+            sweep(editor, ref.graph, [ref.name])
 
 
 def _same_weights(editor: Editor, path: str, other: Model) -> dict[str, onnx.TensorProto]:

@@ -18,8 +18,8 @@ from graphdebug.model.origin import fx_node, stack_trace
 from graphdebug.model.refs import TensorRef
 
 _WORD = "graphdebug.mark"
-_LINE = re.compile(r"^graphdebug\.mark: ([\w.-]+) is (\w+)(?:\[(\d{1,4})\])?$", re.MULTILINE)
-_NAMED = re.compile(r"(?:^|/)graphdebug\.mark\.([\w.-]+)/Identity(?:_\d+)?(?:_output_0)?$")
+_LINE = re.compile(r"^graphdebug\.mark: ([\w.-]+) is (\w+)(?:\[(\d{1,4})\])?$", re.MULTILINE | re.ASCII)
+_NAMED = re.compile(r"(?:^|/)graphdebug\.mark\.([\w.-]+)/Identity(?:_\d+)?(?:_output_0)?$", re.ASCII)
 _MERGED = "pkg.onnxscript.rewriter.rule_name"
 """Metadata of a node that an optimiser put in the place of others: it has the stack trace of one of them, any."""
 _BATCH_NORM_LAST = "FuseBatchNorm"

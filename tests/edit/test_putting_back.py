@@ -1,5 +1,6 @@
 """A part put back: unedited the model computes what it did, edited what the same edit of the whole does."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +21,16 @@ from graphdebug.edit.putting_back import PutBack
 from graphdebug.edit.targets import NodeTarget, Value, value_target
 from graphdebug.edit.wiring import RenameValue
 from graphdebug.model.check import findings
+from graphdebug.model.cutting import cut, sufficient
 from graphdebug.model.document import Model, open_model
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import Severity
 from graphdebug.model.refs import TensorRef
 from graphdebug.model.save import save
+from graphdebug.model.shapes import infer_types
 from tests.edit.running import outputs, sample_names, tried
+from tests.edit.test_extraction_everywhere import check_sound, run
+from tests.extract.random_graphs import random_model
 
 Opened = Callable[[str], Model]
 HEAD = '<ir_version: 9, opset_import: ["": 20]>'
@@ -152,6 +158,30 @@ def test_weights_that_are_the_same_stay_and_others_come_along(parsed: Opened, tm
     assert outputs(whole, tmp_path, {"x": np.float32([1, 1])})["y"].tolist() == [9, 11]
 
 
+def test_large_weights_are_copied_only_where_they_changed(tmp_path: Path) -> None:
+    proto = onnx.parser.parse_model(
+        f"{HEAD} g (float[N] x) => (float[N] y) {{ a = Add (x, w)  b = Neg (a)  y = Mul (b, w) }}"
+    )
+    weights = np.arange(1 << 19, dtype=np.float32)
+    proto.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    onnx.save(proto, tmp_path / "m.onnx")
+    model = open_model(tmp_path / "m.onnx")
+    part = cut_out(model, tmp_path, ("x",), ("b",))
+    whole = back(model, tmp_path)  # without a folder for values
+    assert whole.proto.graph.initializer[0] == model.proto.graph.initializer[0]
+    changed = onnx.load(tmp_path / "part.onnx")
+    changed.graph.initializer[0].CopyFrom(numpy_helper.from_array(weights + 1, "w"))
+    onnx.save(changed, tmp_path / "part.onnx")
+    assert part.proto.ByteSize() < 10_000
+    with pytest.raises(EditError, match="no folder"):
+        edited(model, PutBack(file="part.onnx"), files=tmp_path)
+    (tmp_path / "values").mkdir()
+    whole = back(replace(model, values=tmp_path / "values"), tmp_path)
+    assert [each.name for each in whole.proto.graph.initializer] == ["w", "w_1"] and whole.proto.ByteSize() < 10_000
+    found = outputs(whole, tmp_path, {"x": np.zeros(weights.shape, np.float32)})["y"]
+    assert np.array_equal(found, -(weights + 1) * weights)
+
+
 def test_an_output_that_is_an_input_or_a_weight_of_the_part(parsed: Opened, tmp_path: Path) -> None:
     model = parsed(f"{HEAD} g (float[2] x) => (float[2] y) {{ a = Abs (x)  b = Neg (a)  c = Exp (a)  y = Add (b, c) }}")
     part = onnx.parser.parse_model(f"{HEAD} p (float[2] a) => (float[2] a, float[2] w) <float[2] w = {{1, 2}}> {{ }}")
@@ -252,6 +282,41 @@ def test_random_parts_put_back(sample: str, opened: Opened, tmp_path: Path) -> N
         assert found.keys() == expected.keys()
         assert all(np.array_equal(found[name], value, equal_nan=True) for name, value in expected.items())
     assert done
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs(seed: int, tmp_path: Path) -> None:
+    """What is accepted computes the same, bit for bit; what is refused would take away what something else needs."""
+    rng, model = Random(seed), random_model(seed, tmp_path / "m.onnx")
+    model = model.with_types(infer_types(model))
+    index, done = model.graphs[""], 0
+    feeds = {name: np.float32([rng.uniform(-2, 2) for _ in range(5)]) for name in index.inputs}
+    expected = run(model.proto, feeds)
+    for _ in range(10):
+        ends = rng.sample([*index.producer], rng.randint(1, 2))
+        starts = [name for name in rng.sample([*index.producer], rng.randint(1, 3)) if name not in ends]
+        found = cut(model, "", starts, ends)
+        missing = rng.choice(sufficient(model, found, model.types)) if found.needs else ()
+        starts = [name for name in (*starts, *missing) if name not in ends]
+        try:
+            cut_out(model, tmp_path, tuple(starts), tuple(ends))
+            whole = tried(model, PutBack(file="part.onnx"), files=tmp_path).model
+        except EditError as error:
+            check_refusal(index, str(error))
+            continue
+        done += 1
+        check_sound(whole.proto)
+        again = run(whole.proto, feeds)
+        assert again.keys() == expected.keys()
+        assert all(again[name].tobytes() == value.tobytes() for name, value in expected.items())
+    assert done
+
+
+def check_refusal(index: GraphIndex, said: str) -> None:
+    """See whether what is said to need a value does; other refusals are looked at by their own tests."""
+    if lost := re.match(r"'(\w+)' would go, and (.*) needs it", said):
+        users = [repr(index.names[node]) for node in index.users(lost[1])]
+        assert lost[2] in users or (lost[2] == "an output of the graph" and lost[1] in index.outputs)
 
 
 def open_again(model: Model, folder: Path) -> Model:
