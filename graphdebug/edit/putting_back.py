@@ -197,12 +197,12 @@ def _replace(
     taken = sorted({name for node in nodes for name in index.taken[node]} - boundary - made)
     homes = {name: home for name in taken if (home := _home(editor, path, name)) is not None}
     same = _same_weights(editor, path, other)
-    place = min(nodes)
+    place, count = min(nodes), len(nodes)
     editor.delete_nodes(path, nodes)
     forget(editor, path, made)
     for home in dict.fromkeys(homes.values()):
         went = sweep(editor, home, [name for name in taken if homes.get(name) == home])
-        place -= went if home == path else 0
+        place, count = place - (went if home == path else 0), count + went
     made_by_part = other.graphs[MAIN_GRAPH].producer
     known = {their: ref.name for their, ref in ends.items() if their in made_by_part}
     known |= {their: ref.name for their, ref in starts.items()}
@@ -218,7 +218,7 @@ def _replace(
     starts_made = place_for(editor, path, [ref.name for ref in starts.values()])
     editor.insert_nodes(path, max(place, starts_made), added)
     keep_order(editor, path)
-    editor.notes.append(f"{len(nodes):,} {'node' if len(nodes) == 1 else 'nodes'} gave way to {len(added):,}.")
+    editor.notes.append(f"{count:,} {'node' if count == 1 else 'nodes'} gave way to {len(added):,}.")
     for their, ref in starts.items():
         if not other.graphs[MAIN_GRAPH].is_used(their):
             sweep(editor, ref.graph, [ref.name])
