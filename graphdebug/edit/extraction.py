@@ -39,8 +39,8 @@ class ExtractPart(Operation, frozen=True):
     """Make a model of the part that leads from ``inputs`` to ``outputs``, in this order; all else goes.
 
     No inputs: those of the graph that the outputs need. No outputs: those of the graph that depend on the inputs.
-    Inputs on which nothing depends go unless ``keep_unused``. ``types`` gives inputs (by name) types where theirs are
-    not known, or others. The part of a body (of If, Loop, Scan) or of a function becomes the main graph.
+    Inputs on which nothing depends go unless ``keep_unused``. ``types`` gives inputs and outputs (by name) types where
+    theirs are not known, or others. The part of a body (of If, Loop, Scan) or of a function becomes the main graph.
     """
 
     inputs: tuple[Value, ...] = ()
@@ -75,7 +75,9 @@ class ExtractPart(Operation, frozen=True):
         inputs = tuple(self._input(editor, path, name, types) for name in fed)
         given = {entry.name: entry for entry in inputs}
         outputs = tuple(
-            given.get(name) or types.entry(_home(editor, path, name), name, infer=path == MAIN_GRAPH)
+            given.get(name)
+            or self._given(name)
+            or types.entry(_home(editor, path, name), name, infer=path == MAIN_GRAPH)
             for name in found.ends
         )
         _note_what_goes(editor, found)
@@ -93,19 +95,24 @@ class ExtractPart(Operation, frozen=True):
         return path, _names(starts), _names(ends)
 
     def _input(self, editor: Editor, path: str, name: str, types: KnownTypes) -> onnx.ValueInfoProto:
-        if given := self.types.get(name):
-            if not dtype_number(given.dtype):
-                raise EditError(f"The input {shown(name)} needs an element type; {shown(given.dtype)} is none.")
-            if any(isinstance(dim, int) and dim < 0 for dim in given.shape or ()):
-                raise EditError(f"The input {shown(name)} cannot have a negative length.")
-            return declared(name, ValueType(given.dtype, given.shape))
-        entry = types.entry(_home(editor, path, name), name)
+        entry = self._given(name) or types.entry(_home(editor, path, name), name)
         if not entry.HasField("type"):
             raise EditError(
                 f"The type of {shown(name)} is not known, and an input needs one: give its element type and shape, "
                 "which one run of the model tells."
             )
         return entry
+
+    def _given(self, name: str) -> onnx.ValueInfoProto | None:
+        """Return an entry of the type that was given for a value, None where none was."""
+        given = self.types.get(name)
+        if given is None:
+            return None
+        if not dtype_number(given.dtype):
+            raise EditError(f"The type of {shown(name)} needs an element type; {shown(given.dtype)} is none.")
+        if any(isinstance(dim, int) and dim < 0 for dim in given.shape or ()):
+            raise EditError(f"The type of {shown(name)} cannot have a negative length.")
+        return declared(name, ValueType(given.dtype, given.shape))
 
 
 def _refuse_what_lacks(editor: Editor, found: Cut, types: KnownTypes) -> None:

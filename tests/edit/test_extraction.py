@@ -358,3 +358,16 @@ def test_values_outside_the_model_are_not_read(tmp_path: Path) -> None:
     onnx.save(proto, tmp_path / "m.onnx")
     found = part(open_model(tmp_path / "m.onnx"), "a", "c").model.proto.graph
     assert found.initializer[0] == large
+
+
+def test_a_rank_that_nobody_knows_is_said_and_may_be_given(parsed: Parsed, tmp_path: Path) -> None:
+    text = (
+        f"{HEAD} main (float[8] x, int64[m] s) => (float[8] y) {{ r = Reshape(x, s) k = Constant <value_ints = [8]> () "
+    )
+    whole = parsed(text + "t = Neg(r) y = Reshape(t, k) }")
+    found = part(whole, "x s", "r")
+    assert "The rank of 'r' is not known" in found.notes[-1]
+    np.testing.assert_array_equal(outputs(found.model, tmp_path, {"x": X, "s": np.array([2, 4])})["r"], X.reshape(2, 4))
+    given = part(whole, "x s", "r", types={"r": InputType("float", (None, None))})
+    onnx.checker.check_model(given.model.proto)
+    assert not given.notes
