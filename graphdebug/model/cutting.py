@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphdebug.model.document import Model, Types
 from graphdebug.model.index import GraphIndex
+from graphdebug.model.records import ValueType
 from graphdebug.model.refs import parent_path
 from graphdebug.model.value_types import is_known, shown
 from graphdebug.model.vertex_cuts import smallest_cuts
@@ -132,15 +133,14 @@ def sufficient(model: Model, cut: Cut, types: Types) -> tuple[tuple[str, ...], .
     """Return sets of values that, added to the starts, would make up for what the part needs, the best first.
 
     They are the smallest sets there are, the one nearest to the ends and the one nearest to the inputs, and ``needs``
-    itself. Only tensors are named, none that depends on the starts: these would be of no use any more. ``types`` are
-    those of all graphs (graph path → value → type); values without an element type are left out where there are others.
-    () when nothing is missing or nothing would do.
+    itself. None depends on the starts: these would be of no use any more. ``types`` are those of all graphs (graph path
+    → value → type): only tensors are named; where these do not do, sequences and the like; last, values of which no
+    type is known. () when nothing is missing or nothing would do.
     """
     if not cut.needs:
         return ()
-    for may_be_untyped in (False, True):
-        names = _Candidates(model, cut, types, may_be_untyped)
-        if found := names.sets():
+    for fits in (_is_tensor, is_known, None):
+        if found := _Candidates(model, cut, types, fits).sets():
             return found
     return ()
 
@@ -148,8 +148,9 @@ def sufficient(model: Model, cut: Cut, types: Types) -> tuple[tuple[str, ...], .
 class _Candidates:
     """The values on the way from what is missing to what depends on the starts, or to the ends."""
 
-    def __init__(self, model: Model, cut: Cut, types: Types, may_be_untyped: bool) -> None:
-        self._model, self._cut, self._types, self._may_be_untyped = model, cut, types, may_be_untyped
+    def __init__(self, model: Model, cut: Cut, types: Types, fits: Callable[[ValueType], bool] | None) -> None:
+        """``fits`` says of which types candidates may be; None: of any, also of none that is known."""
+        self._model, self._cut, self._types, self._fits = model, cut, types, fits
         self._index = model.graphs[cut.graph]
         self._targets = downstream(self._index, cut.starts) | set(cut.ends)
 
@@ -199,9 +200,13 @@ class _Candidates:
     def _can_be_input(self, name: str) -> bool:
         index = owner(self._model, self._cut.graph, name)
         known = self._types.get(index.path, {}).get(name) if index is not None else None
-        if known is None:
-            return index is not None and self._may_be_untyped
-        return known.kind == "tensor" and bool(known.dtype)
+        if known is None or self._fits is None:
+            return index is not None and self._fits is None
+        return self._fits(known)
+
+
+def _is_tensor(known: ValueType) -> bool:
+    return known.kind == "tensor" and bool(known.dtype)
 
 
 # In words

@@ -243,8 +243,15 @@ def test_sequences_may_be_inputs(parsed: Parsed, tmp_path: Path) -> None:
         f"{HEAD} main (float[8] x) => (float[8] y) "
         "{ s = SequenceConstruct(x, x) t = SequenceInsert(s, x) k = Constant <value_int = 1> () y = SequenceAt(t, k) }"
     )
+    assert refused(whole, "t", "s").endswith("Add 'x'.")
     found = part(whole, "s x", "y")
     assert found.model.proto.graph.input[0].type.HasField("sequence_type")
+    begun = parsed(
+        f"{HEAD} main (seq(float[8]) s, float[8] x) => (float[8] y) {{ k = Constant <value_int = 0> () "
+        "a = SequenceAt(s, k) y = Add(a, x) }"
+    )
+    assert refused(begun, "x", "y").endswith("Add 'a'.")
+    assert refused(begun, "x", "a").endswith("Add 's'.")
     ran = outputs(found.model, tmp_path, {"s": [X, 2 * X], "x": X})
     np.testing.assert_array_equal(ran["y"], 2 * X)
 
