@@ -9,6 +9,7 @@ from graphdebug.api.attributes import Attribute, attributes
 from graphdebug.api.operators import Documentation, Parameter, documentation, schema_of, slots
 from graphdebug.model.document import Model
 from graphdebug.model.index import CALLED_FUNCTION, GraphIndex
+from graphdebug.model.marks import marks_of
 from graphdebug.model.origin import Origin, origin
 from graphdebug.model.records import Finding, ValueType
 from graphdebug.model.refs import parent_path
@@ -34,7 +35,8 @@ class Value:
     ``role``: ``node`` (made by one), ``input``, ``initializer``, ``outer`` (made in an enclosing graph), ``missing``
     (made nowhere), ``absent`` (an optional input or output left out). ``graph`` is where it is made. Where it is
     listed as a node's input or output, ``slot`` is the operator's formal name for it, and ``presence`` whether that is
-    ``required``, ``optional`` or one of ``any number`` (empty when unknown).
+    ``required``, ``optional`` or one of ``any number`` (empty when unknown). ``marks``: names that the network's own
+    code gave it.
     """
 
     graph: str
@@ -47,6 +49,7 @@ class Value:
     is_output: bool
     slot: str = ""
     presence: str = ""
+    marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def find_value(model: Model, graph: str, name: str, formal: Parameter | None = N
         is_output=name in there.outputs,
         slot=slot,
         presence=presence,
+        marks=marks_of(there, name),
     )
 
 

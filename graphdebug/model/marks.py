@@ -57,6 +57,14 @@ def marked(index: GraphIndex) -> dict[str, tuple[str, ...]]:
     return {name: tuple(values) for name, values in found.items()}
 
 
+def marks_of(index: GraphIndex, value: str) -> tuple[str, ...]:
+    """Return the marks that are on a value of a graph."""
+    maker = index.producer.get(value)
+    if maker is None or not has_mark(index.nodes[maker]):
+        return ()
+    return tuple(name for name, values in marked(index).items() if value in values)
+
+
 def has_mark(node: onnx.NodeProto) -> bool:
     """Say whether a node carries a mark, be it on what it makes or not."""
     return any(True for _ in _lines(node)) or any(True for _ in _named(node))

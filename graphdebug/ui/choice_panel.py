@@ -88,7 +88,7 @@ def _value(entry: ModelEntry, model: Model, found: ValueDetails) -> None:
     title = role.get(value.role, "Value")
     _title(f"{title} · graph output" if value.is_output else title, "", value.name)
     if value.type is not None:
-        st.markdown(f":primary[{plain(type_label(value.type))}]")
+        st.markdown(f":primary[{plain(type_label(value.type))}]{_marks(value)}")
     _findings(found.findings)
     _tap_buttons(value.graph, [value.name] if value.role in ("node", "input", "outer") else [])
     if value.producer is not None:
@@ -209,7 +209,7 @@ def _value_line(value: Value, key: str, *, producers: bool) -> None:
         return
     kind = f":primary[{plain(type_label(value.type))}]" if value.type else ":gray[unknown type]"
     mark = {"initializer": " :gray[weight]", "input": " :gray[graph input]", "missing": " :red[made nowhere]"}
-    st.markdown(f"{slot}{plain(shortened(value.name, 60))}  \n{kind}{mark.get(value.role, '')}")
+    st.markdown(f"{slot}{plain(shortened(value.name, 60))}  \n{kind}{mark.get(value.role, '')}{_marks(value)}")
     if value.role == "initializer" and value.consumer_count > 1:
         label, choose = f"used by {plural(value.consumer_count, 'node')}", {"value": value.name}
         st.button(label, key=f"uses-{key}", type="tertiary", on_click=state.choose, args=(value.graph,), kwargs=choose)
@@ -217,6 +217,11 @@ def _value_line(value: Value, key: str, *, producers: bool) -> None:
         _hops([value.producer], key)
     elif not producers and value.consumers:
         _hops(value.consumers, key)
+
+
+def _marks(value: Value) -> str:
+    """Return the names that the network's own code gave a value, as badges."""
+    return "".join(f" :blue-badge[:material/bookmark: {plain(shortened(mark, 40))}]" for mark in value.marks)
 
 
 def _hops(links: Sequence[NodeLink], key: str, most: int = _MOST_HOPS) -> None:

@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 import graphdebug
+from graphdebug.api.details import node_details, value_details
 from graphdebug.model.document import Model
 from graphdebug.model.index import Graphs
 from graphdebug.model.marks import marks
@@ -177,3 +178,13 @@ def test_importing_graphdebug_imports_no_torch_and_a_mark_nothing_else_of_graphd
     assert said.strip() == "['graphdebug', 'graphdebug.bridge', 'graphdebug.bridge.marking']"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         graphdebug.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("how", EXPORTS, ids=str)
+def test_what_is_said_of_a_tensor_names_its_mark(how: dict[str, Any], tmp_path: Path) -> None:
+    model = blocks_exported(tmp_path / "m.onnx", how, marks=True)
+    index = model.graphs[""]
+    [ref] = marks(model.graphs)["block.1"]
+    assert value_details(model, "", ref.name).value.marks == ("block.1",)
+    assert node_details(model, "", index.producer[ref.name]).outputs[0].marks == ("block.1",)
+    assert value_details(model, "", "x").value.marks == ()
