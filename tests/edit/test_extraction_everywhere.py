@@ -14,6 +14,7 @@ from onnx.backend.test.case.test_case import TestCase
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.operation import edited
+from graphdebug.edit.targets import ValueTarget
 from graphdebug.model.cutting import constant_home, cut, sufficient
 from graphdebug.model.document import Model
 from graphdebug.model.shapes import infer_types
@@ -137,3 +138,38 @@ def test_models_that_onnx_ships(backend_cases: list[TestCase], tmp_path: Path) -
         counts = try_cuts(model, values, rng)
         accepted, refused = accepted + counts[0], refused + counts[1]
     assert accepted > 100 and refused > 30, (accepted, refused)
+
+
+def loads(proto: onnx.ModelProto) -> bool:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    try:
+        onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    except Exception:  # the engine raises a class of its own for each kind of failure
+        return False
+    return True
+
+
+def test_parts_of_bodies_load_where_the_whole_does(backend_cases: list[TestCase], tmp_path: Path) -> None:
+    rng, accepted, refused = Random(7), 0, 0
+    for case in backend_cases:
+        model = Model(case.model, tmp_path / "m.onnx")
+        if not (bodies := [path for path in model.graphs if path]) or not loads(case.model):
+            continue
+        model = model.with_types(infer_types(model))
+        for _ in range(3):
+            path = rng.choice(bodies)
+            index = model.graphs[path]
+            names = [name for name in (*index.producer, *index.inputs) if name]
+            starts, ends = ([rng.choice(names) for _ in range(2)] for _ in range(2))
+            starts += cut(model, path, starts, ends).needs if rng.random() < 0.8 else ()
+            inputs, outputs = (tuple(ValueTarget(name, graph=path) for name in each) for each in (starts, ends))
+            try:
+                found = tried(model, ExtractPart(inputs=inputs, outputs=outputs)).model.proto
+            except EditError:
+                refused += 1
+                continue
+            check_sound(found)
+            assert loads(found), (case.name, path, starts, ends)
+            accepted += 1
+    assert accepted > 30, (accepted, refused)
