@@ -107,6 +107,8 @@ def field(
         return {at: targets for at, targets in chosen.items() if targets}
     if name == "connect":
         return _connect(label, subject, str(said["file"]), key)
+    if kind == dict[str, Value]:
+        return _ends(label, subject, str(said["file"]), name, key)
     if kind == tuple[Value, ...] | None:
         return tuple(_target(subject, each) for each in _values(label, subject, key, None)) or None
     if kind == dict[int, int] | None:
@@ -310,6 +312,27 @@ def _connect(label: str, subject: Subject, file: str, key: str) -> dict[str, str
         if chosen is not None:
             fed[chosen] = name
     return fed
+
+
+def _ends(label: str, subject: Subject, file: str, which: str, key: str) -> dict[str, Value]:
+    """Ask which value each input or output (``which``) of another model is; those called the same need no asking."""
+    other = next((entry for entry in state.workspace().models() if Path(entry.location.path).name == file), None)
+    if other is None:
+        return {}
+    st.caption(label)
+    said: dict[str, Value] = {}
+    for value in getattr(other.record.summary, which):
+        chosen = st.selectbox(
+            plain(value.name),
+            _known_values(subject),
+            None,
+            key=f"{key}:{other.id}:{value.name}",
+            accept_new_options=True,
+            placeholder="called the same" if subject.index.defines(value.name) else "a value",
+        )
+        if chosen is not None:
+            said[value.name] = _target(subject, chosen)
+    return said
 
 
 def _bypass(subject: Subject, key: str) -> dict[int, int] | None:

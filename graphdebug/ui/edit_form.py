@@ -123,17 +123,21 @@ def _filled(kind: type[Operation], subject: Subject, key: str) -> Operation | No
         fields = msgspec.structs.fields(kind)
         main = [each for each in fields if each.required or each.name not in _ASIDE]
         for each in main:
-            said[each.name] = field(kind, each.name, each.type, each.default, subject, f"{key}:{each.name}", said)
+            said[each.name] = field(kind, each.name, each.type, _default(each), subject, f"{key}:{each.name}", said)
         if len(main) < len(fields):
             with st.expander("More"):
                 for each in fields:
                     if each not in main:
                         name = each.name
-                        said[name] = field(kind, name, each.type, each.default, subject, f"{key}:{name}", said)
+                        said[name] = field(kind, name, each.type, _default(each), subject, f"{key}:{name}", said)
         return kind(**said)
     except EditError as error:
         st.caption(f":orange[{plain(str(error))}]")
         return None
+
+
+def _default(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def _subject(entry: ModelEntry, choice: Choice | None) -> Subject:

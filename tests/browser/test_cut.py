@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 from zipfile import ZipFile
@@ -35,6 +36,15 @@ def cut(page: Page, server: str, file: Path, **marks: str) -> None:
 def ops(page: Page) -> list[str]:
     """Return the operators that are drawn, sorted."""
     return sorted(op for op in boxes(page) if op not in ("Input", "Output"))
+
+
+def expect_ops(page: Page, expected: list[str]) -> None:
+    """Wait until these operators are drawn: the graph may still show what was there before."""
+    for _ in range(100):
+        if ops(page) == expected:
+            return
+        page.wait_for_timeout(100)
+    assert ops(page) == expected
 
 
 def part_of(page: Page, nodes: int, of: int = 10) -> None:
@@ -74,13 +84,13 @@ def test_a_part_is_cut_from_here_to_here_and_runs_on_what_was_recorded(
     assert (list(feeds), list(expected)) == (["/block1/out"], ["/join/out"])
     assert {path.name for path in (folder / "test_data_set_0").iterdir()} == {"input_0.pb", "output_0.pb"}
     cut_out(page)
-    assert ops(page) == ["Add", "Conv", "Conv", "Conv", "Relu", "Relu"]
+    expect_ops(page, ["Add", "Conv", "Conv", "Conv", "Relu", "Relu"])
     path = downloaded(page, tmp_path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, feeds)[0], expected["/join/out"], rtol=1e-4, atol=1e-5)
     page.get_by_role("button", name="Undo the cut").click()
     expect(page.get_by_text("This is a part")).to_have_count(0)
-    assert len(ops(page)) == 10
+    expect_ops(page, ["Add", *["Conv"] * 5, *["Relu"] * 4])
     assert downloaded_again(page, tmp_path) == (samples / BLOCKS).read_bytes()
 
 
@@ -123,12 +133,15 @@ def test_a_model_is_split_into_parts_that_chain(page: Page, server: str, samples
     ran = subprocess.run([*command, "--check", str(samples / BLOCKS)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     table = page.get_by_role("tabpanel", name="Split").get_by_test_id("stDataFrame")
-    table.scroll_into_view_if_needed()
-    box = table.bounding_box()
-    assert box
-    page.mouse.click(box["x"] + 120, box["y"] + 35 * 2 + 17)
-    expect(page.get_by_text("This is a part")).to_be_visible(timeout=PATIENCE)
-    assert 0 < len(ops(page)) < 10
+    for _ in range(3):  # it may just be drawn anew
+        table.scroll_into_view_if_needed()
+        box = table.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + 120, box["y"] + 35 * 2 + 17)
+        with suppress(AssertionError):
+            expect(page.get_by_text("This is a part")).to_be_visible(timeout=10_000)
+            break
+    expect(page.get_by_text(re.compile("^[1-9] nodes · "))).to_be_visible()
 
 
 def test_a_part_that_was_edited_goes_back_into_the_whole(
@@ -149,7 +162,7 @@ def test_a_part_that_was_edited_goes_back_into_the_whole(
     page.get_by_role("button", name="Put it back").click()
     expect(page.get_by_text("This is a part")).to_have_count(0, timeout=PATIENCE)
     expect(page.locator(READY)).to_be_visible()
-    assert ops(page) == ["Add", *["Conv"] * 5, *["Relu"] * 3, "Sigmoid"]
+    expect_ops(page, ["Add", *["Conv"] * 5, *["Relu"] * 3, "Sigmoid"])
     (tmp_path / "back.onnx").write_bytes(downloaded_again(page, tmp_path))
     whole = onnx.load(samples / BLOCKS)
     next(node for node in whole.graph.node if node.name == "/block2/relu").op_type = "Sigmoid"
@@ -172,7 +185,7 @@ def test_a_saved_cut_is_found_again_in_another_export(page: Page, server: str, s
     page.get_by_role("button", name="Do it").click()
     expect(page.get_by_text("This is a part")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(READY)).to_be_visible()
-    assert ops(page) == ["Add", "Conv", "Conv", "Conv", "Relu", "Relu"]
+    expect_ops(page, ["Add", "Conv", "Conv", "Conv", "Relu", "Relu"])
 
 
 def exported_again(source: Path, target: Path) -> Path:
