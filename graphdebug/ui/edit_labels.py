@@ -45,6 +45,8 @@ _OF_AN_OPERATION: Mapping[tuple[str, str], str] = {
     ("DuplicateNode", "uses"): "What takes the copy instead",
     ("MakeExternal", "file"): "Name of the file beside the model",
     ("SetBatch", "values"): "Inputs and outputs that have a batch",
+    ("PutBack", "inputs"): "Which values its inputs are",
+    ("PutBack", "outputs"): "Which values its outputs are",
 }
 
 

@@ -76,10 +76,9 @@ def test_a_part_is_put_back_by_a_form(model_id: str, workspace: Workspace, tmp_p
     app.query_params["model"] = model_id
     app.run()
     app.selectbox[0].set_value("Put back").run()
-    next(each for each in app.selectbox if each.label == "Model").set_value("part").run()
+    next(each for each in app.selectbox if each.label == "Model").set_value("part.onnx").run()
     assert not app.exception
     ends = {each.label: each for each in app.selectbox}
-    print(list(ends))
     next(each for label, each in ends.items() if "result" in label).set_value("/block2/out").run()
     next(button for button in app.button if button.label == "Apply").click().run()
     assert not app.exception
