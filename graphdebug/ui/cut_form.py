@@ -24,8 +24,8 @@ from graphdebug.model.units import size_text
 from graphdebug.ui import edit_session, state
 from graphdebug.ui.boundary_form import boundary_form
 from graphdebug.ui.edit_outcome import downloads
-from graphdebug.ui.fields import is_new
 from graphdebug.ui.name_column import full_names, name_cells, name_column
+from graphdebug.ui.name_list import name_list
 from graphdebug.ui.recipe_form import recipe_form
 from graphdebug.ui.state import Choice
 from graphdebug.ui.unknown_types import unknown_types
@@ -154,23 +154,24 @@ def _ends_form(entry: ModelEntry, index: GraphIndex) -> None:
         if st.button("Clear", type="tertiary", icon=":material/close:", disabled=not any(state.cut_ends())):
             state.set_cut_ends((), ())
             st.rerun(scope="fragment")
-    for at, (label, hint) in enumerate(
-        (("From", "the graph's inputs, as far as they are needed"), ("To", "its outputs, as far as they depend"))
+    starts, ends = state.cut_ends()
+    for label, current, take, hint in (
+        ("From", starts, _take_starts, "the graph's inputs, as far as they are needed"),
+        ("To", ends, _take_ends, "its outputs, as far as they depend"),
     ):
-        key, current = f"cut:{label.lower()}", list(state.cut_ends()[at])
-        st.multiselect(
-            label,
-            list(dict.fromkeys([*current, *known])),
-            default=current if is_new(key, current) else None,
-            key=key,
-            on_change=_take_ends,
-            accept_new_options=True,
-            placeholder=hint,
-        )
+        options = list(dict.fromkeys([*current, *known]))
+        key = f"cut:{label}:{entry.id}:{index.path}"
+        name_list(label, options, current, key=key, change=take, placeholder=hint, new=True)
 
 
-def _take_ends() -> None:
-    state.set_cut_ends(*(st.session_state[f"cut:{label}"] for label in ("from", "to")))
+def _take_starts(gone: tuple[str, ...], new: tuple[str, ...]) -> None:
+    starts, ends = state.cut_ends()
+    state.set_cut_ends([*(name for name in starts if name not in gone), *new], ends)
+
+
+def _take_ends(gone: tuple[str, ...], new: tuple[str, ...]) -> None:
+    starts, ends = state.cut_ends()
+    state.set_cut_ends(starts, [*(name for name in ends if name not in gone), *new])
 
 
 def _summary(model: Model, found: Cut) -> None:

@@ -1,7 +1,5 @@
 """The form that starts a run: which tensors, fed with what, on which backend."""
 
-from uuid import uuid4
-
 import streamlit as st
 
 from graphdebug.runtime.requests import RunRequest
@@ -10,6 +8,7 @@ from graphdebug.ui.backend_form import backend_form, spec_title
 from graphdebug.ui.feeds_form import missing_files
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.last_feeds import ask_feeds
+from graphdebug.ui.name_list import name_list
 from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.state import Choice
 from graphdebug.ui.tensor_names import tensor_names, tensors_of
@@ -22,10 +21,6 @@ _MODES = {
     "isolated": "Every tensor is exposed as an output. This keeps the engine from fusing across it.",
     "deployed": "The engine optimises first; tapped is what survives. The rest is reported as fused away.",
 }
-_LISTS = "run:lists"
-"""In the session: what the lists of picked tensors were last known to hold, by the widget's key, the newest last."""
-_LISTS_KEPT = 8
-"""The browser tells of replaced lists for a moment only."""
 _SHOWN = 12
 """Names of selected tensors that are written out."""
 _LISTED = 20_000
@@ -71,16 +66,13 @@ def _pick(entry: ModelEntry, choice: Choice | None) -> None:
     """Show the picked tensors with ways to add and remove."""
     names, picked = tensor_names(entry), state.picked_tensors()
     if len(names) <= _LISTED and len(picked) <= _CHIPS:
-        known = set(names)
-        key = _list_key(entry.id, picked)
-        st.multiselect(
+        name_list(
             "Picked tensors",
             names,
-            [name for name in picked if name in known],
-            key=key,
+            picked,
+            key=f"run:picked:{entry.id}",
+            change=_take,
             placeholder="Type a name, or choose nodes and tensors in the graph",
-            on_change=_take_from_list,
-            args=(key,),
             label_visibility="collapsed",
         )
     else:
@@ -105,27 +97,6 @@ def _list_selected(names: tuple[str, ...]) -> None:
     st.markdown(f"{shown}{more}")
 
 
-def _list_key(model_id: str, picked: tuple[str, ...]) -> str:
-    """Return the key of the list of picked tensors: a new one when tensors were picked elsewhere than in it."""
-    lists: dict[str, tuple[str, ...]] = st.session_state.setdefault(_LISTS, {})
-    prefix, key = f"run:picked:{model_id}:", next(reversed(lists), "")
-    if not key.startswith(prefix) or lists[key] != picked:
-        key = prefix + uuid4().hex[:8]
-        lists[key] = picked
-        for old in list(lists)[:-_LISTS_KEPT]:
-            del lists[old]
-    return key
-
-
-def _take_from_list(key: str) -> None:
-    """Take over what was changed in a list, and nothing else.
-
-    The browser may still tell of a list that another has replaced: what was picked elsewhere meanwhile must stay.
-    """
-    lists = st.session_state[_LISTS]
-    if key not in lists:
-        return
-    before, answer = lists[key], tuple(st.session_state[key])
-    lists[key] = answer
-    state.unpick(*(name for name in before if name not in answer))
-    state.pick(*(name for name in answer if name not in before))
+def _take(gone: tuple[str, ...], new: tuple[str, ...]) -> None:
+    state.unpick(*gone)
+    state.pick(*new)

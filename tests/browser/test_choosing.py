@@ -175,7 +175,7 @@ def test_screen_readers_hear_what_is_chosen_and_every_control_has_a_name(blocks:
     expect(sheet).to_be_hidden()
     expect(view).to_be_focused()
     blocks.keyboard.press("X")
-    expect(blocks.get_by_text("Cut", exact=True)).to_be_hidden()
+    expect(blocks.locator(VIEW).get_by_text("Cut", exact=True)).to_be_hidden()
     expect_count(blocks, 2)
 
 
