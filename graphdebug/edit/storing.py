@@ -34,13 +34,15 @@ from graphdebug.model.wire import MAX_MESSAGE
 class MakeExternal(Operation, frozen=True):
     """Let the values of initializers of more than ``larger_than`` bytes stand in a file beside the model when saved.
 
-    Those that stand in other files already stay there. Values in attributes stay in the model. So should small values:
-    shapes and axes are read before such files are.
+    Those that stand in other files already stay there, unless ``gather``: then they come, too, and those files are not
+    needed any more. Values in attributes stay in the model. So should small values: shapes and axes are read before
+    such files are.
     """
 
     keeps_results: ClassVar[bool] = True
     file: str
     larger_than: int = 1024
+    gather: bool = False
 
     @property
     def title(self) -> str:
@@ -59,7 +61,10 @@ class MakeExternal(Operation, frozen=True):
         def note(tensor: onnx.TensorProto) -> onnx.TensorProto | None:
             nonlocal moved
             size = payload_bytes(tensor)
-            if size <= self.larger_than or tensor.data_type == onnx.TensorProto.STRING or _elsewhere(editor, tensor):
+            if _elsewhere(editor, tensor):
+                if not self.gather:
+                    return None
+            elif size <= self.larger_than or tensor.data_type == onnx.TensorProto.STRING:
                 return None
             moved += size
             return _noted(editor, tensor, self.file)

@@ -10,12 +10,14 @@ from graphdebug.edit.job import write_edited, write_script
 from graphdebug.edit.operation import edited
 from graphdebug.edit.recipe import Recipe, to_json
 from graphdebug.edit.script import ScriptStep
+from graphdebug.edit.storing import MakeExternal
 from graphdebug.edit.targets import value_target
 from graphdebug.extract.places import ends_of, nodes_around, nodes_in_scope, value_called
 from graphdebug.model.check import every_finding
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import Finding, ModelLocation, Severity
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.model.save import external_files
 from graphdebug.model.shapes import infer
 
 EXTRACT_JOB = "graphdebug.extract.extract_job:extract_job"
@@ -85,6 +87,14 @@ def extract_job(request: ExtractRequest, folder: Path, progress: Callable[[float
     operation = operation_of(model, request)
     progress(None, "cutting")
     done = edited(model, operation)
+    steps = [ScriptStep(operation.title, done.splices)]
+    final = done.model
+    if external_files(final) and Path(request.output).parent.resolve() != model.path.parent.resolve():
+        # Elsewhere the whole files would be copied, for what may be few of their values.
+        gather = MakeExternal(file=f"{Path(request.output).name}.data", gather=True)
+        gathered = edited(final, gather)
+        steps.append(ScriptStep(gather.title, gathered.splices))
+        final = gathered.model
     progress(None, "checking")
     broken = _broken(model, done.model)
     result = ExtractResult(
@@ -98,11 +108,10 @@ def extract_job(request: ExtractRequest, folder: Path, progress: Callable[[float
     if broken:
         return result
     progress(None, "writing")
-    step = ScriptStep(operation.title, done.splices)
     return replace(
         result,
-        files=write_edited(done.model, request.output, files),
-        script=write_script(model, [step], request.script, scripts),
+        files=write_edited(final, request.output, files),
+        script=write_script(model, steps, request.script, scripts),
     )
 
 

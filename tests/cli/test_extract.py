@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnx.parser
 import onnxruntime
+from onnx import numpy_helper
 
 from tests.cli.conftest import Run
 
@@ -80,6 +81,32 @@ def test_a_scope_and_what_lies_around_a_node(run: Run, samples: Path, tmp_path: 
     assert names[10] in part and len(part) < len(names)
     done = run("extract", model, "--node", "nobody", "-o", "none.onnx")
     assert done.returncode == 2 and "No node is called 'nobody'" in done.stderr
+
+
+def test_only_weights_of_the_part_go_to_another_folder(run: Run, tmp_path: Path) -> None:
+    (home := tmp_path / "home").mkdir()
+    proto = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["" : 17]>
+    main (float[1,200] x) => (float[1,200] y) <float[1,200] a> { a = MatMul(x, u) y = MatMul(a, v) }""")
+    rng = np.random.default_rng(0)
+    for name in ("u", "v"):
+        proto.graph.initializer.append(numpy_helper.from_array(rng.random((200, 200), np.float32), name))
+    onnx.save(proto, home / "m.onnx", save_as_external_data=True, location="w.bin", size_threshold=0)
+    cut = ("--inputs", "a", "--output", "y")
+    done = run("extract", home / "m.onnx", *cut, "-o", home / "part.onnx")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in home.iterdir()) == ["m.onnx", "part.onnx", "w.bin"]
+    (away := tmp_path / "away").mkdir()
+    done = run("extract", home / "m.onnx", *cut, "-o", away / "part.onnx", "--script", away / "cut.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in away.iterdir()) == ["cut.py", "part.onnx", "part.onnx.data"]
+    assert (away / "part.onnx.data").stat().st_size < (home / "w.bin").stat().st_size * 0.6
+    (again := tmp_path / "again").mkdir()
+    subprocess.run([sys.executable, away / "cut.py", home / "m.onnx", again / "part.onnx"], check=True)
+    assert (again / "part.onnx.data").read_bytes() == (away / "part.onnx.data").read_bytes()
+    feeds = {"a": rng.random((1, 200), np.float32)}
+    found = [run_model(folder / "part.onnx", feeds)["y"] for folder in (home, away, again)]
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
 
 
 def test_a_body_is_found_by_the_name_and_a_type_is_given(run: Run, tmp_path: Path) -> None:
