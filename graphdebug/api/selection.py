@@ -34,12 +34,14 @@ class Selected:
 class Between:
     """The part of a graph between values: its drawn ``nodes``, group id → how many of them it holds at any depth.
 
-    ``places``: value → ids of boxes at which to mark it when no line shows it, the innermost first.
+    ``places``: value → ids of boxes at which to mark it when no line shows it, the innermost first. ``count``: all
+    nodes of the part, also those drawn as part of others.
     """
 
     nodes: tuple[int, ...]
     groups: dict[str, int]
     places: dict[str, tuple[str, ...]]
+    count: int
 
 
 def selected(model: Model, graph: str, ids: tuple[str, ...]) -> Selected:
@@ -71,7 +73,7 @@ def between(model: Model, graph: str, starts: tuple[str, ...], ends: tuple[str, 
         else:
             node = shown.host.get(node, node)
             places[name] = (f"n:{node}", *shown.around(shown.group_of.get(node, "")))
-    return Between(drawn, dict(groups), places)
+    return Between(drawn, dict(groups), places, len(nodes))
 
 
 def _strings(text: str) -> tuple[str, ...]:

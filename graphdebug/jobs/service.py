@@ -133,7 +133,7 @@ def submit(
 ) -> str:
     """Start the job function ``call`` on ``request`` and return the job's id at once.
 
-    ``kind`` says what it is listed as (``run``, ``compare``, ``measure``…); the result is ``result.json`` in its folder.
+    ``kind`` says what it is listed as (``run``, ``compare``…); the result is ``result.json`` in its folder.
 
     Raises:
         WorkspaceError: the job could not be recorded.

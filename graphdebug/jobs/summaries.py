@@ -31,6 +31,27 @@ class _Comparison(msgspec.Struct):
     seconds: float
 
 
+class _Manifest(msgspec.Struct):
+    parts: list[_Anything]
+
+
+class _Split(msgspec.Struct):
+    manifest: _Manifest
+    proven: bool | None
+    seconds: float
+
+
+class _Difference(msgspec.Struct):
+    same: bool
+
+
+class _Boundary(msgspec.Struct):
+    inputs: list[_Anything]
+    outputs: list[_Anything]
+    differences: list[_Difference]
+    seconds: float
+
+
 def summarise(kind: str, folder: Path) -> Summary:
     """Return what lists show of the result in ``folder``; nothing for kinds without a result."""
     if kind == "run":
@@ -59,5 +80,16 @@ def summarise(kind: str, folder: Path) -> Summary:
             "seconds": measured.seconds,
             "level": measured.level,
             "nodes": sum(len(nodes) for nodes in measured.graphs.values()),
+        }
+    if kind == "split":
+        split = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Split)
+        return {"parts": len(split.manifest.parts), "proven": split.proven, "seconds": split.seconds}
+    if kind == "boundary":
+        boundary = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Boundary)
+        return {
+            "inputs": len(boundary.inputs),
+            "outputs": len(boundary.outputs),
+            "same": all(each.same for each in boundary.differences),
+            "seconds": boundary.seconds,
         }
     return {}

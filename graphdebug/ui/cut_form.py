@@ -50,7 +50,7 @@ def part_bar(entry: ModelEntry) -> None:
         return
     since = entry.position - cut_at - 1
     with st.container(border=True):
-        nodes = plural(entry.record.summary.nodes, "node")
+        nodes = plural(len(model_of(entry).graphs[MAIN_GRAPH].nodes), "node")
         changed = f", {plural(since, 'change')} since it was cut out" if since else ""
         st.markdown(f":material/content_cut: **This is a part**: {nodes}{changed}.")
         with st.container(horizontal=True, gap="small"):

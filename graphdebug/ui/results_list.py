@@ -18,7 +18,9 @@ _ONE_LINE, _FOUR_LINES = 36, 120
 """Letters of a text that have room in one line, and in four."""
 _TALL = 84
 """Pixels of four lines. Texts wrap in lines of more than 64, otherwise what has no room is cut off."""
-_KINDS = {**state.RESULTS, "measure": "measurement"}
+_KINDS = {**state.RESULTS, "measure": "measurement", "split": "split", "boundary": "boundary data"}
+LISTED = tuple(_KINDS)
+"""Kinds of jobs that are results."""
 _STATES = {
     JobState.QUEUED: "⏳ waiting",
     JobState.RUNNING: "⏳ running",
@@ -78,6 +80,14 @@ def verdict(job: JobEntry) -> str:
     if job.kind == "measure" and facts:
         run, nodes = seconds_text(float(facts.get("seconds") or 0)), plural(int(facts.get("nodes") or 0), "node")
         return f"{run} a run, optimisation {facts.get('level')}, {nodes} with a time of their own"
+    if job.kind == "split" and facts:
+        proven = facts.get("proven")
+        said = "not proven" if proven is None else "proven to chain" if proven else "together they give something else"
+        return f"{plural(int(facts.get('parts') or 0), 'part')}, {said}"
+    if job.kind == "boundary" and facts:
+        ways = [plural(int(facts.get(side) or 0), "tensor") for side in ("inputs", "outputs")]
+        same = "the same" if facts.get("same") else "something else"
+        return f"{ways[0]} in, {ways[1]} out; alone, the part gives {same}"
     return job.message
 
 
@@ -100,6 +110,8 @@ def _reopen(job: JobEntry) -> None:
         state.open_model(job.model_id)
     if job.kind == "measure":
         state.go("graph", color=f"latency:{job.id}")
+    if job.kind not in state.RESULTS:
+        state.go("cut")
     state.set_result(job.kind, job.id)
     state.go("tensors" if job.kind == "run" else "compare")
 
@@ -114,6 +126,8 @@ def _detail(job: JobEntry) -> None:
             for path in files:
                 label = f"{plain(path.name)} · {size_text(path.stat().st_size)}"
                 st.link_button(label, f"graphdebug/jobs/{job.id}/files/{path.name}", icon=":material/download:")
+            if job.kind in ("split", "boundary"):
+                st.link_button("All parts · .zip", f"graphdebug/jobs/{job.id}/parts", icon=":material/download:")
 
 
 @st.dialog("Delete results?")

@@ -227,9 +227,10 @@ export class Selection {
       this.part = null;
       return;
     }
-    const { nodes, groups, places } = await view.source.part(view.graph, ends.from, ends.to).catch(() => ({ nodes: [], groups: {}, places: {} }));
+    const none = { nodes: [], groups: {}, places: {}, count: 0 };
+    const { nodes, groups, places, count } = await view.source.part(view.graph, ends.from, ends.to).catch(() => none);
     if (ends !== this.ends) return;
-    this.part = { nodes: new Set(nodes.map((node) => `n:${node}`)), groups, places };
+    this.part = { nodes: new Set(nodes.map((node) => `n:${node}`)), groups, places, count };
     this.dress();
   }
 

@@ -43,7 +43,7 @@ export class SelectionBar {
 
   #cut(from, to) {
     const { marking } = this.view;
-    const count = marking.part ? ` · ${counted(marking.part.nodes.size, "node")}` : "";
+    const count = marking.part ? ` · ${counted(marking.part.count, "node")}` : "";
     const side = (names, none) => (names.length ? counted(names.length, "tensor") : none);
     return element(
       "div",

@@ -53,7 +53,7 @@ export class Source {
     return this.#post("selection", { graph, ids: JSON.stringify(ids) });
   }
 
-  /** Ask for the part of a graph between values: {nodes, groups, places} (api/selection.py). */
+  /** Ask for the part of a graph between values: {nodes, groups, places, count} (api/selection.py). */
   part(graph, from, to) {
     return this.#post("part", { graph, from: JSON.stringify(from), to: JSON.stringify(to) });
   }
