@@ -66,7 +66,7 @@ class StripWeights(Operation, frozen=True):
             editor.notes.append(f"No initializer has {size_text(self.smallest)} or more.")
         if kept:
             editor.notes.append(
-                f"{len(kept):,} stayed: {_OP} cannot make their type, or they are defaults of inputs; first {shown(kept[0])}."
+                f"{len(kept):,} stayed, first {shown(kept[0])}: {_OP} cannot make the type, or it is an input's default."
             )
 
     def _replace(self, editor: Editor, path: str, tensor: onnx.TensorProto, dtype: str) -> None:
