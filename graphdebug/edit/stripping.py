@@ -66,7 +66,7 @@ class StripWeights(Operation, frozen=True):
             editor.notes.append(f"No initializer has {size_text(self.smallest)} or more.")
         if kept:
             editor.notes.append(
-                f"{len(kept):,} stayed, first {shown(kept[0])}: {_OP} cannot make the type, or it is an input's default."
+                f"{len(kept):,} stayed, first {shown(kept[0])}: of a type that {_OP} lacks, or a default of an input."
             )
 
     def _replace(self, editor: Editor, path: str, tensor: onnx.TensorProto, dtype: str) -> None:
