@@ -10,7 +10,7 @@ from threading import Timer
 import streamlit as st
 
 from graphdebug.runtime.process import warm_up
-from graphdebug.ui.stale_reruns import ignore_stale_reruns
+from graphdebug.ui.reruns import mend_reruns
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.store import open_workspace
 
@@ -24,7 +24,7 @@ _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 @asynccontextmanager
 async def preloading(_: st.App) -> AsyncIterator[None]:
     """Before the server answers: import what pages need and open the workspace. A worker stands by a little later."""
-    ignore_stale_reruns()
+    mend_reruns()
     _send_at_once()
     _look_for_cycles_less_often()
     with suppress(WorkspaceError):  # the page says what is wrong with it

@@ -101,6 +101,25 @@ def downloaded_again(page: Page, folder: Path) -> bytes:
     return downloaded(page, folder).read_bytes()
 
 
+def test_a_part_is_chosen_around_nodes_or_by_scope(page: Page, server: str, samples: Path) -> None:
+    cut(page, server, samples / BLOCKS, selected="n:2,n:3")
+    page.get_by_role("button", name="Cut around 2 nodes").click()
+    part_of(page, 2)
+    expect(page).to_have_url(re.compile("from=%2Fblock1%2Fout&to=%2Fblock2%2Fout"))
+    cut(page, server, samples / BLOCKS, node="7")
+    page.get_by_label("Hops").fill("1")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Cut around 1 node").click()
+    part_of(page, 4)
+    cut(page, server, samples / BLOCKS, selected="s:block3")
+    page.get_by_role("button", name="Cut around 2 nodes").click()
+    part_of(page, 2)
+    expect(page).to_have_url(re.compile("from=%2Fblock2%2Fout&to=%2Fblock3%2Fout"))
+    page.get_by_role("button", name="Clear", exact=True).click()
+    expect(page).not_to_have_url(re.compile("from="))
+    expect(page.get_by_role("button", name="Cut it out")).to_have_count(0)
+
+
 def test_what_is_missing_or_too_much_is_named_and_mended_by_a_click(page: Page, server: str, samples: Path) -> None:
     cut(page, server, samples / BLOCKS, **{"from": "/block2/out", "to": "y"})
     expect(page.get_by_text("The inputs do not suffice: the part also depends on 'image'")).to_be_visible()

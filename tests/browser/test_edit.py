@@ -112,7 +112,7 @@ def test_a_clip_on_one_branch_and_all_the_way_back(page: Page, server: str, samp
     page.get_by_role("option", name=re.compile("shortcut")).click()
     page.keyboard.press("Escape")
     apply(page, 1)
-    expect(page.get_by_text("branching_blocks-edited.onnx").first).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text("edited").first).to_be_visible()
     choice = page.locator(VIEW).get_attribute("data-selected")
     assert ask(page, f"view.scene.text(view.scene.op[view.scene.boxOf({choice!r})])") == "Clip"
     path = downloaded(page, tmp_path)
@@ -190,9 +190,35 @@ def test_a_part_becomes_one_custom_node(page: Page, server: str, sums: Path, tmp
     model = onnx.load(path)
     assert [(node.op_type, node.domain) for node in model.graph.node] == [("AddRelu", "plugins"), ("Add", "")]
     assert "plugins" in [each.domain for each in model.opset_import]
+    add_relu = [helper.make_node("Add", ["x", "one"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
+    opset = [helper.make_opsetid("", 17)]
+    model.functions.append(helper.make_function("plugins", "AddRelu", ["x", "one"], ["b"], add_relu, opset))
+    onnx.save(model, tmp_path / "with_plugin.onnx")  # the plugin, for ONNX Runtime to load
+    assert np.array_equal(run(tmp_path / "with_plugin.onnx", tmp_path)["y"], run(sums, tmp_path)["y"])
     page.keyboard.press("Control+z")
     expect_changes(page, 0)
     assert downloaded(page, tmp_path).read_bytes() == sums.read_bytes()
+
+
+def test_values_are_written_in_a_table(page: Page, server: str, sums: Path, tmp_path: Path) -> None:
+    page.goto(f"{server}/edit?model={opened(server, sums)}&value=one")
+    expect(page.locator(READY)).to_be_visible()
+    what(page, "Set values")
+    table = page.get_by_test_id("stDataFrame")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 35 + 17)
+    page.keyboard.type("5")
+    page.wait_for_timeout(300)
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(1_000)  # the table tells of what was written a moment later
+    apply(page, 1)
+    expected = onnx.load(sums)
+    expected.graph.initializer[0].CopyFrom(helper.make_tensor("one", TensorProto.FLOAT, [], [5.0]))
+    onnx.save(expected, tmp_path / "five.onnx")
+    path = downloaded(page, tmp_path)
+    assert np.array_equal(run(path, tmp_path)["y"], run(tmp_path / "five.onnx", tmp_path)["y"])
 
 
 def test_before_and_after_are_compared(page: Page, server: str, sums: Path) -> None:

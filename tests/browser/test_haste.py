@@ -189,23 +189,44 @@ def looks_again(message: str | bytes) -> bool:
     return bool(asked.rerun_script.is_auto_rerun)
 
 
+@contextmanager
+def busy(page: Page, server: str, model: Path) -> Iterator[None]:
+    """Run something without an end meanwhile, at which the side bar looks again every 0.7 s, the page every 0.3 s."""
+    run(page, server, endless_loop(model))
+    job = page.url.rpartition("run=")[2]
+    try:
+        expect(page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("Cancel"))).to_be_visible()
+        yield
+    finally:
+        headers = {"X-Graphdebug": "1", "Origin": server}
+        assert page.request.post(f"{server}/graphdebug/jobs/{job}/cancel", headers=headers).ok
+    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
+
+
 def test_what_a_page_asked_for_that_was_left_does_not_blank_the_one_that_is_open(
     page: Page, server: str, tmp_path: Path
 ) -> None:
     line = Line(page)
-    run(page, server, endless_loop(tmp_path / "endless.onnx"))
-    cancel = page.get_by_test_id("stSidebar").get_by_role("button", name=re.compile("Cancel"))
-    expect(cancel).to_be_visible(timeout=60_000)
-    before = len(line.asked)
-    page.wait_for_timeout(1_500)  # the side bar looks again every 0.7 s
-    late = [(to, message) for to, message in line.asked[before:] if looks_again(message)]
-    assert late
-    go(page, "Compare")
-    compare = page.get_by_role("button", name="Compare", exact=True)
-    expect(compare).to_be_visible()
-    for to, message in late:
-        to.send(message)
-    page.wait_for_timeout(1_500)
-    expect(compare).to_be_visible()
-    cancel.click()
-    expect(page.get_by_role("progressbar")).to_have_count(0, timeout=60_000)
+    with busy(page, server, tmp_path / "endless.onnx"):
+        before = len(line.asked)
+        page.wait_for_timeout(1_500)
+        late = [(to, message) for to, message in line.asked[before:] if looks_again(message)]
+        assert late
+        go(page, "Compare")
+        compare = page.get_by_role("button", name="Compare", exact=True)
+        expect(compare).to_be_visible()
+        for to, message in late:
+            to.send(message)
+        page.wait_for_timeout(1_500)
+        expect(compare).to_be_visible()
+
+
+def test_pages_change_while_something_looks_again(page: Page, server: str, tmp_path: Path) -> None:
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    with busy(page, server, tmp_path / "endless.onnx"):
+        for turn in range(8):
+            page.wait_for_timeout(250 + 50 * turn)  # at another moment between two looks
+            page.get_by_role("link", name=("Compare", "Tensors")[turn % 2], exact=True).click(timeout=10_000)
+            page.wait_for_timeout(400)
+            assert not wrong
