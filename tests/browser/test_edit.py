@@ -26,7 +26,12 @@ def edit(page: Page, server: str, file: Path) -> None:
 
 
 def choose(page: Page, box: str) -> None:
-    click(page, box)
+    """Choose a box; once more when it was just moving to another place."""
+    for _ in range(3):
+        click(page, box)
+        with suppress(AssertionError):
+            expect(page.locator(VIEW)).to_have_attribute("data-selected", box, timeout=5_000)
+            return
     expect_selected(page, box)
 
 
@@ -47,6 +52,18 @@ def what(page: Page, title: str) -> None:
 def fill(page: Page, label: str, text: str) -> None:
     page.get_by_label(label, exact=True).fill(text)
     page.keyboard.press("Enter")
+
+
+def take(page: Page, label: str, option: str) -> None:
+    """Choose an option; once more when the page was rerun just then, which closes the list."""
+    field = page.get_by_role("combobox", name=label, exact=True)
+    for _ in range(3):
+        field.fill(option)
+        page.keyboard.press("Enter")
+        with suppress(AssertionError):
+            expect(field).to_have_value(option, timeout=5_000)
+            return
+    expect(field).to_have_value(option)
 
 
 def apply(page: Page, changes: int) -> None:
@@ -116,7 +133,7 @@ def test_a_clip_on_one_branch_and_all_the_way_back(page: Page, server: str, samp
     choice = page.locator(VIEW).get_attribute("data-selected")
     assert ask(page, f"view.scene.text(view.scene.op[view.scene.boxOf({choice!r})])") == "Clip"
     path = downloaded(page, tmp_path)
-    assert path.name == "branching_blocks-edited.onnx"
+    assert re.fullmatch(r"branching_blocks-edited(-\d+)?\.onnx", path.name)  # others may have edited it before
     index = open_model(path).graphs[""]
     (clip,) = (node for node in index.nodes if node.op_type == "Clip")
     assert [index.names[user] for user, _ in index.consumers[clip.output[0]]] == ["/shortcut/conv"]
@@ -135,17 +152,16 @@ def test_a_cast_and_the_type_of_the_output(page: Page, server: str, sums: Path, 
     edit(page, server, sums)
     choose(page, "n:2")
     page.get_by_role("button", name="Insert cast").click()
-    page.get_by_role("combobox", name="Element type", exact=True).fill("double")
-    page.keyboard.press("Enter")
+    take(page, "Element type", "double")
     apply(page, 1)
     page.get_by_role("tab", name="Problems").click()
     expect(page.get_by_text(re.compile("1 change · [1-9] error"))).to_be_visible()
     expect(page.get_by_role("tabpanel", name="Problems")).to_contain_text("fit")
     page.get_by_role("tab", name="Change").click()
     choose(page, "o:y")
+    expect(page.get_by_role("tabpanel", name="Change").get_by_text("y", exact=True)).to_be_visible()
     page.get_by_role("button", name="Set type").click()
-    page.get_by_role("combobox", name="Element type", exact=True).fill("double")
-    page.keyboard.press("Enter")
+    take(page, "Element type", "double")
     apply(page, 2)
     expect(page.get_by_text("2 changes · no errors")).to_be_visible()
     found = run(downloaded(page, tmp_path), tmp_path)
