@@ -41,13 +41,19 @@ def diff_view(left: ModelEntry, right: ModelEntry) -> None:
                 service.delete(state.workspace(), job.id)
                 st.rerun(scope="fragment")
             return
-        found = service.result(state.workspace(), job.id, ModelDiff)
+        found = _result(state.workspace().root, job.id)
     except WorkspaceError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     _headline(left, right, found)
     if not found.same:
         _table(left, right, found)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _result(root: Path, job_id: str) -> ModelDiff:
+    del root  # tells workspaces apart
+    return service.result(state.workspace(), job_id, ModelDiff)
 
 
 def _known(left: ModelEntry, request: DiffRequest) -> JobEntry | None:

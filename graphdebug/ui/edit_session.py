@@ -1,6 +1,7 @@
 """Editing the open model from a page: the first edit makes a draft of it, which is then the open model everywhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -32,21 +33,14 @@ def do(entry: ModelEntry, operation: Operation, feeds: FeedSpec | None = None) -
 
     With ``feeds``, the model is run before and after it, and what comes out is compared.
     """
-    for key in (_REFUSED, _STARTED):
-        st.session_state.pop(key, None)
-    workspace = state.workspace()
+    workspace, files = state.workspace(), _files(operation)
     try:
-        draft = editing.draft_of(workspace, entry)
-        try:
+        with _draft_of(entry) as draft:
             if operation.heavy:
-                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, _files(operation), feeds)
+                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, files, feeds)
                 _follow(draft)
                 return True
-            step = editing.apply(workspace, draft.id, operation, files=_files(operation), feeds=feeds)
-        except EditError:
-            if draft.id != entry.id:
-                workspace.delete_model(draft.id)  # begun for nothing
-            raise
+            step = editing.apply(workspace, draft.id, operation, files=files, feeds=feeds)
     except (EditError, WorkspaceError) as error:
         st.session_state[_REFUSED] = str(error)
         return False
@@ -58,23 +52,29 @@ def do(entry: ModelEntry, operation: Operation, feeds: FeedSpec | None = None) -
 
 def replay(entry: ModelEntry, operations: Sequence[Operation]) -> bool:
     """Do the operations of a recipe on the open model, all or none; False when one cannot be done."""
-    for key in (_REFUSED, _STARTED):
-        st.session_state.pop(key, None)
-    workspace = state.workspace()
     try:
-        draft = editing.draft_of(workspace, entry)
-        try:
-            step = editing.apply(workspace, draft.id, *operations)
-        except EditError:
-            if draft.id != entry.id:
-                workspace.delete_model(draft.id)  # begun for nothing
-            raise
+        with _draft_of(entry) as draft:
+            step = editing.apply(state.workspace(), draft.id, *operations)
     except (EditError, WorkspaceError) as error:
         st.session_state[_REFUSED] = str(error)
         return False
     _show(step)
     st.session_state[_SAID] = [f"{len(operations):,} of {len(operations):,} done.", *step.notes]
     return True
+
+
+@contextmanager
+def _draft_of(entry: ModelEntry) -> Iterator[ModelEntry]:
+    """Give the draft to edit; one begun for an edit that cannot be done goes again. What was said before is over."""
+    for key in (_REFUSED, _STARTED):
+        st.session_state.pop(key, None)
+    draft = editing.draft_of(state.workspace(), entry)
+    try:
+        yield draft
+    except EditError:
+        if draft.id != entry.id:
+            state.workspace().delete_model(draft.id)
+        raise
 
 
 def cut_out(entry: ModelEntry, part: ExtractPart) -> bool:

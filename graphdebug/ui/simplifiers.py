@@ -20,8 +20,8 @@ def simplifiers_view(entry: ModelEntry, largest: int) -> None:
     """Offer to try every tool, and show what came of it."""
     workspace = state.workspace()
     jobs = workspace.jobs(_KIND, entry.id, limit=1)
-    request = SimplifiersRequest(entry.location, largest, feeds_to_run(entry))
     if st.button(f"Try {' and '.join(TOOLS)}", icon=":material/compare:", disabled=bool(jobs) and jobs[0].state.active):
+        request = SimplifiersRequest(entry.location, largest, feeds_to_run(entry))
         try:
             for old in jobs:
                 service.delete(workspace, old.id)
