@@ -42,16 +42,19 @@ _path = click.Path(dir_okay=False, path_type=Path)
 @click.option("--hops", type=click.IntRange(min=0), default=1, show_default=True, help="How far around --node.")
 @click.option("--graph", default="", metavar="PATH", help="The body or function that names are of: 12.then_branch.")
 @click.option("--keep-unused", is_flag=True, help="Keep inputs on which nothing depends.")
-@click.option("--type", "types", multiple=True, metavar="NAME=DTYPE:SHAPE", help="An input's type: x=float32:1,3,n.")
+@click.option("--type", "types", multiple=True, metavar="NAME=DTYPE:SHAPE", help="An unknown type: x=float32:1,3,n.")
+@click.option("--learn", is_flag=True, help="Learn types that are not known from one run of MODEL.")
 @click.option("-o", "output", required=True, type=_path, help="The .onnx to write.")
 @click.option("--recipe", type=_path, help="Also write the cut as a recipe, for other exports of the network.")
 @click.option("--script", type=_path, help="Also write a Python script that does the same.")
 @click.option("--data", type=click.Path(path_type=Path), help="A folder to make: the part with its inputs and outputs.")
 @click.option(
-    "--feeds", type=click.Path(exists=True, path_type=Path), help="For --data: an .npz, or a test_data_set folder."
+    "--feeds",
+    type=click.Path(exists=True, path_type=Path),
+    help="For --data, --learn: an .npz, or a test_data_set folder.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="For --data: seed of random inputs.")
-@click.option("--dim", "dims", multiple=True, metavar="NAME=LENGTH", help="For --data: length of a symbolic dimension.")
+@click.option("--seed", type=int, default=0, show_default=True, help="For these: seed of random inputs.")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=LENGTH", help="For these: length of a symbolic dimension.")
 def extract(
     model: Path,
     input_lists: tuple[str, ...],
@@ -64,6 +67,7 @@ def extract(
     graph: str,
     keep_unused: bool,
     types: tuple[str, ...],
+    learn: bool,
     output: Path,
     recipe: Path | None,
     script: Path | None,
@@ -107,6 +111,7 @@ def extract(
         hops,
         keep_unused,
         dict(map(_typed, types)),
+        spec if learn else None,
         script.name if script else "",
     )
     with job_folder(beside=target) as folder:

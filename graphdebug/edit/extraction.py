@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 import onnx
 
 from graphdebug.edit.declaring import declared
 from graphdebug.edit.editor import Editor
-from graphdebug.edit.errors import EditError
+from graphdebug.edit.errors import EditError, UnknownTypeError
 from graphdebug.edit.function_bodies import KnownTypes
 from graphdebug.edit.operation import Operation, value_text
 from graphdebug.edit.opsets import inputs_too
 from graphdebug.edit.part_writing import Part, write_part
 from graphdebug.edit.targets import Value, find_value
 from graphdebug.edit.wiring import check_visible
-from graphdebug.model.cutting import Cut, cut, listed, owner, sufficient
+from graphdebug.model.cutting import Cut, cut, listed, owner, sufficient, unknown_types
 from graphdebug.model.records import Dim, ValueType
 from graphdebug.model.refs import MAIN_GRAPH, TensorRef
 from graphdebug.model.shapes import infer_near
-from graphdebug.model.value_types import dtype_number, is_known, shown, value_type
+from graphdebug.model.value_types import dtype_number, is_known, shown, suits_port, value_type
 
 _MOST_SETS = 3
 
@@ -40,7 +40,8 @@ class ExtractPart(Operation, frozen=True):
 
     No inputs: those of the graph that the outputs need. No outputs: those of the graph that depend on the inputs.
     Inputs on which nothing depends go unless ``keep_unused``. ``types`` gives inputs and outputs (by name) types where
-    theirs are not known, or others. The part of a body (of If, Loop, Scan) or of a function becomes the main graph.
+    theirs are not known (element type or rank), or others. The part of a body (of If, Loop, Scan) or of a function
+    becomes the main graph.
     """
 
     inputs: tuple[Value, ...] = ()
@@ -59,9 +60,11 @@ class ExtractPart(Operation, frozen=True):
         """Take all else away.
 
         Raises:
-            EditError: a value is not there, they are of graphs that do not see each other, the inputs do not suffice,
-                or an input's type is not known.
+            EditError: a value is not there, they are of graphs that do not see each other, or the inputs do not
+                suffice.
+            UnknownTypeError: too little is known of an input or output.
         """
+        declared_before = {entry.name: entry for entry in (*editor.message().input, *editor.message().output)}
         path, starts, ends = self._boundary(editor)
         found = cut(editor.model, path, starts, ends)
         types = KnownTypes(editor)
@@ -72,7 +75,7 @@ class ExtractPart(Operation, frozen=True):
         fed = [name for name in found.starts if name not in unused]
         if path == MAIN_GRAPH:
             types.look_up((*fed, *found.ends))
-        inputs = tuple(self._input(editor, path, name, types) for name in fed)
+        inputs = tuple(self._given(name) or types.entry(_home(editor, path, name), name) for name in fed)
         given = {entry.name: entry for entry in inputs}
         outputs = tuple(
             given.get(name)
@@ -83,6 +86,8 @@ class ExtractPart(Operation, frozen=True):
         _note_what_goes(editor, found)
         write_part(editor, Part(found, inputs, outputs))
         _type_outputs(editor)
+        left_open = {name for name, entry in declared_before.items() if path == MAIN_GRAPH and not _suits(entry)}
+        _refuse_unknown_types(editor, left_open.union(self.types))
 
     def _boundary(self, editor: Editor) -> tuple[str, list[str], list[str]]:
         """Return the graph that is cut, the innermost of those that the values are of, and the values' names there."""
@@ -93,15 +98,6 @@ class ExtractPart(Operation, frozen=True):
         for ref in (*starts, *ends):
             check_visible(editor, ref, path)
         return path, _names(starts), _names(ends)
-
-    def _input(self, editor: Editor, path: str, name: str, types: KnownTypes) -> onnx.ValueInfoProto:
-        entry = self._given(name) or types.entry(_home(editor, path, name), name)
-        if not entry.HasField("type"):
-            raise EditError(
-                f"The type of {shown(name)} is not known, and an input needs one: give its element type and shape, "
-                "which one run of the model tells."
-            )
-        return entry
 
     def _given(self, name: str) -> onnx.ValueInfoProto | None:
         """Return an entry of the type that was given for a value, None where none was."""
@@ -158,16 +154,33 @@ def _home(editor: Editor, path: str, name: str) -> str:
 def _type_outputs(editor: Editor) -> None:
     """Give outputs of the part the types that follow from those of its inputs, where they have none yet."""
     entries = editor.message().output
-    untyped = {entry.name: slot for slot, entry in enumerate(entries) if not entry.HasField("type")}
-    known = infer_near(editor.model, untyped) if untyped else {}
-    for name, slot in untyped.items():
-        if is_known(known.get(name)):
+    unknown = {entry.name: slot for slot, entry in enumerate(entries) if not _suits(entry)}
+    known = infer_near(editor.model, unknown) if unknown else {}
+    for name, slot in unknown.items():
+        if suits_port(known.get(name)) or (is_known(known.get(name)) and not entries[slot].HasField("type")):
             editor.splice(editor.way(), "output", slot, 1, [declared(name, known[name])])
-    if unknown := [name for name in untyped if not is_known(known.get(name))]:
-        editor.notes.append(f"The type of {listed(unknown)} is not known: it is left to the engine.")
-    ports = {entry.name: value_type(entry.type) for entry in (*editor.message().input, *entries)}
-    if shapeless := [name for name, kind in ports.items() if kind.kind == "tensor" and kind.shape is None]:
-        editor.notes.append(f"The rank of {listed(shapeless)} is not known: ONNX Runtime takes that, others may not.")
+
+
+def _refuse_unknown_types(editor: Editor, left_open: Collection[str]) -> None:
+    """Raise UnknownTypeError if too little is known of an input or output of the part and is not left open on purpose.
+
+    Only inputs are named if there are any: once these are known, types of outputs may follow.
+    """
+    graph = editor.message()
+    inputs, outputs = (
+        tuple(entry.name for entry in entries if not _suits(entry)) for entries in (graph.input, graph.output)
+    )
+    for names in (inputs, outputs):
+        if missing := tuple(name for name in names if name not in left_open):
+            raise UnknownTypeError(
+                f"{unknown_types(missing)}: give it, or learn it from one run of the model.", missing
+            )
+    if rest := tuple(dict.fromkeys((*inputs, *outputs))):
+        editor.notes.append(f"The rank of {listed(rest)} is left open: ONNX Runtime takes that, others may not.")
+
+
+def _suits(entry: onnx.ValueInfoProto) -> bool:
+    return suits_port(value_type(entry.type))
 
 
 def _names(refs: Iterable[TensorRef]) -> list[str]:

@@ -18,7 +18,7 @@ from graphdebug.edit.extraction import ExtractPart
 from graphdebug.edit.targets import find_value
 from graphdebug.extract.difference import difference
 from graphdebug.extract.errors import ExtractError
-from graphdebug.extract.part import learned_types, untyped, with_known_types, write_part
+from graphdebug.extract.part import learned_types, with_known_types, write_part
 from graphdebug.extract.records import (
     EXPECTED_FILE,
     FEEDS_FILE,
@@ -27,6 +27,7 @@ from graphdebug.extract.records import (
     BoundaryResult,
     Difference,
 )
+from graphdebug.model.cutting import is_typed
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ValueInfo
 from graphdebug.model.refs import MAIN_GRAPH
@@ -59,7 +60,8 @@ def boundary_job(request: BoundaryRequest, folder: Path, progress: Progress) -> 
     progress(None, "inferring shapes")
     model = with_known_types(open_model(request.model))
     named = _names_in_main_graph(model, request.part)
-    learned = learned_types(request.model, untyped(model, named), request.feeds, request.backend, folder, progress)
+    unknown = [name for name in named if not is_typed(model, MAIN_GRAPH, name)]
+    learned = learned_types(request.model, unknown, request.feeds, request.backend, folder, progress)
     target = folder / PARTS_FOLDER
     target.mkdir()
     progress(None, "writing the part")
@@ -80,21 +82,21 @@ def boundary_job(request: BoundaryRequest, folder: Path, progress: Progress) -> 
 
 
 def _names_in_main_graph(model: Model, part: ExtractPart) -> list[str]:
-    """Return the names of the inputs that were asked for.
+    """Return the names of the inputs and outputs that were asked for, each once.
 
     Raises:
         ExtractError: a value of the part's border lies in a body or a function.
         EditError: there is no such value.
     """
     editor = Editor(model)
-    for value in (*part.inputs, *part.outputs):
-        found = find_value(editor, value)
+    border = [find_value(editor, value) for value in (*part.inputs, *part.outputs)]
+    for found in border:
         if found.graph != MAIN_GRAPH:
             raise ExtractError(
                 f"{shown(found.name)} lies in a nested graph or a function, where nothing can be tapped: take the "
                 "values around it in the main graph."
             )
-    return [find_value(editor, value).name for value in part.inputs]
+    return list(dict.fromkeys(found.name for found in border))
 
 
 def _record(model: Model, request: BoundaryRequest, names: Sequence[str], folder: Path, progress: Progress) -> Read:

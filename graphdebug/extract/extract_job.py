@@ -1,17 +1,21 @@
 """The job that makes a model of a part of another: by values, by a module scope or around a node."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from graphdebug.edit.editor import Editor
+from graphdebug.edit.errors import UnknownTypeError
 from graphdebug.edit.extraction import ExtractPart, InputType
 from graphdebug.edit.job import write_edited, write_script
-from graphdebug.edit.operation import edited
+from graphdebug.edit.operation import Edited, edited
 from graphdebug.edit.recipe import Recipe, to_json
 from graphdebug.edit.script import ScriptStep
 from graphdebug.edit.storing import MakeExternal
 from graphdebug.edit.targets import value_target
+from graphdebug.extract.part import learned_types
 from graphdebug.extract.places import ends_of, nodes_around, nodes_in_scope, value_called
 from graphdebug.model.check import every_finding
 from graphdebug.model.document import Model, open_model
@@ -19,8 +23,12 @@ from graphdebug.model.records import Finding, ModelLocation, Severity
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import external_files
 from graphdebug.model.shapes import infer
+from graphdebug.runtime.events import Progress
+from graphdebug.runtime.requests import FeedSpec
 
 EXTRACT_JOB = "graphdebug.extract.extract_job:extract_job"
+_BACKEND = "onnxruntime:opt=disable"
+"""What tells types: as the model stands, so that each value is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ class ExtractRequest:
         scope: a module scope instead: what enters and leaves it is added to the inputs and outputs.
         node, hops: the name of a node instead, and how many edges around it.
         keep_unused: inputs on which nothing depends stay.
-        types: element types and shapes of inputs, where they are not known.
+        types: element types and shapes of inputs and outputs, where they are not known.
+        learn: what to feed the whole for one run that tells types which are not known; None: they are refused.
         script: the name of a script that does the same, to be written too; none when it is empty.
     """
 
@@ -49,6 +58,7 @@ class ExtractRequest:
     hops: int = 0
     keep_unused: bool = False
     types: Mapping[str, InputType] = field(default_factory=dict)
+    learn: FeedSpec | None = None
     script: str = ""
 
 
@@ -70,7 +80,7 @@ class ExtractResult:
     script: tuple[str, ...] = ()
 
 
-def extract_job(request: ExtractRequest, folder: Path, progress: Callable[[float | None, str], None]) -> ExtractResult:
+def extract_job(request: ExtractRequest, folder: Path, progress: Progress) -> ExtractResult:
     """Cut a part out of a model file and write it into ``folder`` under the output's name; a job function.
 
     Raises:
@@ -86,7 +96,7 @@ def extract_job(request: ExtractRequest, folder: Path, progress: Callable[[float
     model = Model(opened.proto, opened.path, values=values)
     operation = operation_of(model, request)
     progress(None, "cutting")
-    done = edited(model, operation)
+    operation, done = _cut(model, operation, request, folder, progress)
     steps = [ScriptStep(operation.title, done.splices)]
     final = done.model
     if external_files(final) and Path(request.output).parent.resolve() != model.path.parent.resolve():
@@ -138,6 +148,25 @@ def operation_of(model: Model, request: ExtractRequest) -> ExtractPart:
         keep_unused=request.keep_unused,
         types=dict(request.types),
     )
+
+
+def _cut(
+    model: Model, operation: ExtractPart, request: ExtractRequest, folder: Path, progress: Progress
+) -> tuple[ExtractPart, Edited]:
+    """Cut; if types are to be learned, learn those of the inputs, then those of the outputs that do not follow.
+
+    Dimensions are left open: other feeds have others.
+    """
+    for _ in range(2):
+        try:
+            return operation, edited(model, operation)
+        except UnknownTypeError as error:
+            if request.learn is None or request.graph != MAIN_GRAPH:
+                raise
+            found = learned_types(request.model, error.names, request.learn, _BACKEND, folder, progress)
+        types = {name: InputType(kind.dtype, kind.shape) for name, kind in found.items() if kind.dtype}
+        operation = msgspec.structs.replace(operation, types=types | operation.types)
+    return operation, edited(model, operation)
 
 
 def _broken(before: Model, after: Model) -> tuple[Finding, ...]:

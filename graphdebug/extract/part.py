@@ -1,7 +1,7 @@
 """One part as a file of its own, and what a run of the whole tells about the values at its border."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from graphdebug.edit.extraction import ExtractPart, InputType
 from graphdebug.edit.operation import edited
 from graphdebug.model.document import Model
 from graphdebug.model.records import ModelLocation, ValueType
-from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import save
 from graphdebug.model.shapes import infer_types
 from graphdebug.runtime.backend import Mode, Value
@@ -30,8 +29,8 @@ def with_known_types(model: Model) -> Model:
 def write_part(model: Model, part: ExtractPart, learned: Mapping[str, ValueType], path: Path) -> tuple[str, ...]:
     """Write a part of a model to a file and return what is to be said of it.
 
-    Files that hold values of the model are copied beside it. ``learned`` are types of inputs that the model does not
-    know.
+    Files that hold values of the model are copied beside it. ``learned`` are types of inputs and outputs that the model
+    does not know.
 
     Raises:
         EditError: there is no such part.
@@ -41,12 +40,6 @@ def write_part(model: Model, part: ExtractPart, learned: Mapping[str, ValueType]
     done = edited(model, msgspec.structs.replace(part, types=types | part.types))
     save(done.model, path)
     return done.notes
-
-
-def untyped(model: Model, names: Iterable[str]) -> list[str]:
-    """Return the values of the main graph, each once, that cannot be inputs as long as their types are not known."""
-    types = model.types[MAIN_GRAPH]
-    return [name for name in dict.fromkeys(names) if name not in types or not types[name].dtype]
 
 
 def learned_types(

@@ -10,7 +10,7 @@ from graphdebug.edit.extraction import ExtractPart
 from graphdebug.extract import runner
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.manifest import to_json
-from graphdebug.extract.part import learned_types, untyped, with_known_types, write_part
+from graphdebug.extract.part import learned_types, with_known_types, write_part
 from graphdebug.extract.plan import Part, SplitPlan, at_values, by_scope, into_parts
 from graphdebug.extract.proof import prove
 from graphdebug.extract.records import (
@@ -25,6 +25,7 @@ from graphdebug.extract.records import (
     SplitResult,
     Trial,
 )
+from graphdebug.model.cutting import is_typed
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
@@ -49,7 +50,8 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     model = with_known_types(open_model(request.model))
     progress(None, "planning")
     plan = _plan(model, request)
-    unknown = untyped(model, (name for part in plan.parts for name in part.inputs))
+    borders = dict.fromkeys(name for part in plan.parts for name in (*part.inputs, *part.outputs))
+    unknown = [name for name in borders if not is_typed(model, MAIN_GRAPH, name)]
     learned = learned_types(request.model, unknown, request.feeds, request.backend, folder, progress)
     target = folder / PARTS_FOLDER
     target.mkdir()
@@ -57,7 +59,7 @@ def split_job(request: SplitRequest, folder: Path, progress: Progress) -> SplitR
     manifest = _manifest(model, plan, request.name or model.path.name, learned)
     for at, (part, entry) in enumerate(zip(plan.parts, manifest.parts, strict=True)):
         progress(at / len(plan.parts), f"writing part {at + 1} of {len(plan.parts)}")
-        given = {name: learned[name] for name in part.inputs if name in learned}
+        given = {name: learned[name] for name in (*part.inputs, *part.outputs) if name in learned}
         write_part(model, ExtractPart(inputs=part.inputs, outputs=part.outputs), given, target / entry.file)
     (target / MANIFEST_FILE).write_text(to_json(manifest), encoding="utf-8")
     shutil.copyfile(runner.__file__, target / RUNNER_FILE)

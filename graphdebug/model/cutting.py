@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from graphdebug.model.document import Model, Types
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
-from graphdebug.model.refs import parent_path
-from graphdebug.model.value_types import is_known, shown
+from graphdebug.model.refs import MAIN_GRAPH, parent_path
+from graphdebug.model.value_types import is_known, shown, suits_port
 from graphdebug.model.vertex_cuts import smallest_cuts
 
 _MOST_NAMED = 6
@@ -139,7 +139,7 @@ def sufficient(model: Model, cut: Cut, types: Types) -> tuple[tuple[str, ...], .
     """
     if not cut.needs:
         return ()
-    for fits in (_is_tensor, is_known, None):
+    for fits in (_is_tensor, suits_port, None):
         if found := _Candidates(model, cut, types, fits).sets():
             return found
     return ()
@@ -206,7 +206,7 @@ class _Candidates:
 
 
 def _is_tensor(known: ValueType) -> bool:
-    return known.kind == "tensor" and bool(known.dtype)
+    return known.kind == "tensor" and suits_port(known)
 
 
 # In words
@@ -236,16 +236,34 @@ def _sentences(model: Model, cut: Cut) -> Iterator[str]:
         yield f"{listed(cut.constant_ends)} is a constant of the model: the part puts it out as it is."
     if cut.passed_ends:
         yield f"{listed(cut.passed_ends)} is an input and an output of the part: it is passed through."
-    if untyped := [name for name in cut.starts if name not in cut.unused and not is_typed(model, cut.graph, name)]:
-        yield f"The type of {listed(untyped)} is not known, and an input needs one: give it, or run the model once."
+    if unknown := untyped(model, cut):
+        yield f"{unknown_types(unknown)}: give it, or run the model once."
     if not cut.ends:
         yield "No output of the graph depends on these values: say where the part ends."
 
 
+def untyped(model: Model, cut: Cut) -> tuple[str, ...]:
+    """Return the values at the border of a part of which too little is known for them to be inputs and outputs."""
+    names = dict.fromkeys((*(name for name in cut.starts if name not in cut.unused), *cut.ends))
+    return tuple(name for name in names if not is_typed(model, cut.graph, name))
+
+
 def is_typed(model: Model, graph: str, name: str) -> bool:
-    """Say whether enough is known of a value's type for it to be an input."""
+    """Say whether enough is known of a value for it to be an input or output of a part.
+
+    What the model leaves open of its own inputs and outputs, a part may leave open, too.
+    """
     index = owner(model, graph, name)
-    return index is not None and is_known(model.types[index.path].get(name))
+    if index is None:
+        return False
+    known = model.types[index.path].get(name)
+    own = graph == MAIN_GRAPH and (name in index.inputs or name in index.outputs)
+    return is_known(known) if own else suits_port(known)
+
+
+def unknown_types(names: Sequence[str]) -> str:
+    """Return what is to be said of values of which too little is known, as the beginning of a sentence."""
+    return f"The type of {listed(names)} is not known, and inputs and outputs need an element type and a rank"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -39,6 +39,14 @@ def is_known(known: ValueType | None) -> bool:
     return known is not None and (bool(known.dtype) or known.kind not in ("tensor", "sparse_tensor", "unknown"))
 
 
+def suits_port(known: ValueType | None) -> bool:
+    """Say whether enough is known of a type for an input or output of a model: of tensors, the rank too.
+
+    Source: ``check_value_info`` of onnx's checker.
+    """
+    return is_known(known) and known is not None and (known.shape is not None or "tensor" not in known.kind)
+
+
 def tensor_type(tensor: onnx.TensorProto) -> ValueType:
     """Return the type of a stored tensor."""
     return ValueType(dtype_name(tensor.data_type), tuple(tensor.dims))

@@ -14,7 +14,7 @@ from graphdebug.edit.extraction import ExtractPart, InputType
 from graphdebug.edit.recipe import Recipe, Source, to_json
 from graphdebug.edit.targets import Value, value_target
 from graphdebug.extract.places import ends_of, neighbourhood
-from graphdebug.model.cutting import Cut, cut, explain, is_typed, owner, sufficient
+from graphdebug.model.cutting import Cut, cut, explain, owner, sufficient, untyped
 from graphdebug.model.document import Model
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
@@ -91,8 +91,10 @@ def cut_form(entry: ModelEntry, choice: Choice | None) -> None:
     _boundary(model, found)
     if found.needs or not found.ends:
         return
-    untyped = [name for name in found.starts if name not in found.unused and not is_typed(model, graph, name)]
-    types = unknown_types(entry, untyped)
+    unknown = untyped(model, found)
+    types = unknown_types(
+        entry, graph, unknown, [name for name in unknown if name in found.starts]
+    )  # the others may follow
     _extract(entry, model, found, types)
     boundary_form(entry, found, lambda: part_of(model, found, types or {}))
 

@@ -1,11 +1,12 @@
-"""Types of a part's inputs that the model does not tell: learned from a run, or asked."""
+"""Types of a part's inputs and outputs that the model does not tell: learned from a run, or asked."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
 from graphdebug.edit.extraction import InputType
 from graphdebug.model.records import Dim
+from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.ui.edit_fields import DTYPES, read_shape
 from graphdebug.ui.job_page import start_job
@@ -20,15 +21,20 @@ _RUNS = 4
 _MOST = 12
 
 
-def unknown_types(entry: ModelEntry, names: Sequence[str]) -> dict[str, InputType] | None:
-    """Return types for inputs; ask for those that no run has told. None as long as one is missing."""
+def unknown_types(
+    entry: ModelEntry, graph: str, names: Sequence[str], needed: Collection[str]
+) -> dict[str, InputType] | None:
+    """Return types for values; ask for those that no run has told. None as long as one that is needed is missing.
+
+    A run tells only of values of the main graph.
+    """
     found = _learned(entry, names)
     if found:
         st.caption(f"{plural(len(found), 'type')} learned from a run: {plain(', '.join(sorted(found)))}.")
     asked = [name for name in names if name not in found]
     if not asked:
         return found
-    if st.button("Learn types from one run", icon=":material/play_arrow:"):
+    if graph == MAIN_GRAPH and st.button("Learn types from one run", icon=":material/play_arrow:"):
         request = RunRequest(entry.location, _SPEC, feeds_to_run(entry), tuple(asked))
         start_job("run", request, entry, f"types of {plural(len(asked), 'tensor')} of {entry.name}")
     for name in asked[:_MOST]:
@@ -37,7 +43,7 @@ def unknown_types(entry: ModelEntry, names: Sequence[str]) -> dict[str, InputTyp
             shape = st.text_input("Shape", key=f"cut:shape:{name}", placeholder="1, 3, height, ?")
         if dtype:
             found[name] = InputType(dtype, read_shape(shape))
-    return found if all(name in found for name in names) else None
+    return found if all(name in found for name in needed) else None
 
 
 def _learned(entry: ModelEntry, names: Sequence[str]) -> dict[str, InputType]:

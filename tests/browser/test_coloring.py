@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
-from tests.browser.test_graph import READY, VIEW, ask, show
-from tests.browser.test_story import SLOW, drop, go, three_thousand_nodes
+from tests.browser.test_graph import VIEW, ask, show
+from tests.browser.test_story import SLOW, go, three_thousand_nodes
 
 pytestmark = pytest.mark.browser
 
@@ -22,35 +22,6 @@ def pick(page: Page, title: str) -> None:
         except TimeoutError:
             continue
     pytest.fail(f"{title} cannot be chosen")
-
-
-def color_by(page: Page, title: str) -> None:
-    page.get_by_text("Colours", exact=True).click()
-    pick(page, title)
-
-
-def test_by_multiply_accumulates_on_every_page(page: Page, server: str, samples: Path) -> None:
-    show(page, server, samples / "branching_blocks.onnx")
-    assert ask(page, "view.look.shades.size") == 0
-    color_by(page, "Multiply-accumulates")
-    legend = page.locator(VIEW).get_by_text("Multiply-accumulates", exact=True)
-    expect(legend).to_be_visible()
-    expect(page).to_have_url(re.compile("color=macs"))
-    assert ask(page, "view.look.shades.has('n:0')")
-    page.get_by_label("Thresholds").fill("1 k")
-    page.get_by_label("Thresholds").press("Enter")
-    limit = page.locator(VIEW).get_by_text("more than 1")
-    expect(limit).to_be_visible()
-    page.get_by_text("Colours", exact=True).click()
-    expect(page.get_by_label("Thresholds")).to_be_hidden()
-    expect(limit).to_be_visible()
-    page.get_by_role("link", name="Tensors", exact=True).click()
-    expect(page.locator(READY)).to_be_visible(timeout=30_000)
-    expect(legend).to_be_visible()
-    expect(limit).to_be_visible()
-    page.reload()
-    expect(legend).to_be_visible(timeout=30_000)
-    expect(limit).to_be_visible()
 
 
 def test_by_a_file_of_ones_own_also_after_a_refresh(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
@@ -110,45 +81,60 @@ def job(page: Page, name: str, set_up: str, start: str, parameter: str, done: re
     expect(page.get_by_text(done).first).to_be_visible(timeout=2 * SLOW)
 
 
-@pytest.mark.parametrize("size", ["a sample", "three thousand nodes"])
-def test_every_overlay(page: Page, server: str, samples: Path, tmp_path: Path, size: str) -> None:
-    small = size == "a sample"
-    path = samples / "resnet_dynamo.onnx" if small else three_thousand_nodes(tmp_path)[0]
-    (tmp_path / "mine.csv").write_text("node,cost,team\nn:0,1,red\nn:7,200,blue\n")
-    drop(page, server, path)
+def test_every_overlay(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
+    show(page, server, samples / "resnet_dynamo.onnx")
+    assert ask(page, "view.look.shades.size") == 0
     job(page, "Tensors", "All", "Run", "run=", re.compile("no NaN, no infinity"))
     job(page, "Compare", "Optimisation off vs all", "Compare", "comparison=", re.compile("tensors match"))
     legend = page.locator(VIEW).locator(".legend .name")
     expect(legend).to_have_text("Largest error in units of its tolerance")  # nothing was chosen: the page's own
     go(page, "Graph")
     page.get_by_text("Colours", exact=True).click()
-    for title, said in (OVERLAYS if small else dict(list(OVERLAYS.items())[::4])).items():
+    for title, said in OVERLAYS.items():
         choose(page, title, said)
     for title in ("Parameters", "Memory of the outputs"):  # faster than the server answers
         pick(page, title)
     expect(legend).to_have_text("Memory of the outputs")
-    pick(page, "Latency")
-    page.get_by_role("button", name="Measure", exact=True).click()
-    expect(legend).to_have_text("Latency, optimisation all", timeout=2 * SLOW)
-    expect(page.get_by_text(re.compile(r"optimisation all\. One run takes .* \(median of 10 runs\)"))).to_be_visible()
-    if not small:
-        return
+    measure(page)
     # A Relu that follows a Conv has no time of its own.
     expect(page.locator(VIEW).get_by_text(re.compile(r"fused away, folded or not run \(\d+\)"))).to_be_visible()
     choose(page, "Execution provider", "Execution provider, optimisation all")
     expect(page.locator(VIEW).get_by_text(re.compile("CPU \\("))).to_be_visible()
+    (tmp_path / "mine.csv").write_text("node,cost,team\nn:0,1,red\nn:7,200,blue\n")
     page.get_by_test_id("stExpander").locator("input[type=file]").set_input_files(str(tmp_path / "mine.csv"))
     expect(page.get_by_text(re.compile("cost: 2 nodes"))).to_be_visible(timeout=SLOW)
     choose(page, "team (mine.csv)", "team")
     choose(page, "cost (mine.csv)", "cost")
-    page.get_by_label("Thresholds").fill("10, 100")
-    page.get_by_label("Thresholds").press("Enter")
-    expect(page.locator(VIEW).get_by_text("more than 100")).to_be_visible()
+    limits, limit = page.get_by_label("Thresholds"), page.locator(VIEW).get_by_text("more than 100")
+    limits.fill("10, 100")
+    limits.press("Enter")
+    expect(limit).to_be_visible()
+    page.get_by_text("Colours", exact=True).click()
+    expect(limits).to_be_hidden()
+    expect(limit).to_be_visible()
     go(page, "Compare")
     expect(legend).to_have_text("cost")
     page.reload()
     expect(legend).to_have_text("cost", timeout=SLOW)
+    expect(limit).to_be_visible()
     page.get_by_text("Colours", exact=True).click()
     pick(page, "Kind of operator")
     expect(page.locator(VIEW).locator(".legend")).to_be_hidden()
     assert ask(page, "view.look.shades.size") == 0
+
+
+def measure(page: Page) -> None:
+    """Colour by how long each node takes."""
+    pick(page, "Latency")
+    page.get_by_role("button", name="Measure", exact=True).click()
+    legend = page.locator(VIEW).locator(".legend .name")
+    expect(legend).to_have_text("Latency, optimisation all", timeout=2 * SLOW)
+    expect(page.get_by_text(re.compile(r"optimisation all\. One run takes .* \(median of 10 runs\)"))).to_be_visible()
+
+
+def test_three_thousand_nodes_are_coloured(page: Page, server: str, tmp_path: Path) -> None:
+    show(page, server, three_thousand_nodes(tmp_path)[0])
+    page.get_by_text("Colours", exact=True).click()
+    for title in ("Multiply-accumulates", "Element type"):
+        choose(page, title, OVERLAYS[title])
+    measure(page)

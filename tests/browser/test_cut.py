@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 from playwright.sync_api import Page, expect
 
+from graphdebug.runtime.taps import expose
 from tests.browser.opening import opened
 from tests.browser.test_edit import choose, downloaded, fill
 from tests.browser.test_edit import ops as boxes
@@ -151,6 +152,7 @@ def test_a_model_is_split_into_parts_that_chain(page: Page, server: str, samples
     command = [sys.executable, str(folder / "run.py"), str(feeds), str(tmp_path / "out.npz")]
     ran = subprocess.run([*command, "--check", str(samples / BLOCKS)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+    each_part_computes_what_the_whole_does(folder, samples / BLOCKS, dict(np.load(feeds)))
     table = page.get_by_role("tabpanel", name="Split").get_by_test_id("stDataFrame")
     for _ in range(3):  # it may just be drawn anew
         table.scroll_into_view_if_needed()
@@ -161,6 +163,27 @@ def test_a_model_is_split_into_parts_that_chain(page: Page, server: str, samples
             expect(page.get_by_text("This is a part")).to_be_visible(timeout=10_000)
             break
     expect(page.get_by_text(re.compile("^[1-9] nodes · "))).to_be_visible()
+
+
+def each_part_computes_what_the_whole_does(folder: Path, whole: Path, feeds: dict[str, np.ndarray]) -> None:
+    """Run each part alone on what the whole gives at its border."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+
+    def ran(model: bytes, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        names = [each.name for each in session.get_outputs()]
+        fed = {each.name: given[each.name] for each in session.get_inputs()}
+        return dict(zip(names, session.run(names, fed), strict=True))
+
+    proto = onnx.load(whole)
+    tapped = expose(proto, [name for node in proto.graph.node for name in node.output])
+    recorded = ran(tapped.SerializeToString(), feeds) | feeds
+    parts = sorted(folder.glob("*.onnx"))
+    assert len(parts) == 3
+    for part in parts:
+        for name, value in ran(part.read_bytes(), recorded).items():
+            np.testing.assert_array_equal(value, recorded[name])
 
 
 def test_a_part_that_was_edited_goes_back_into_the_whole(
@@ -188,6 +211,49 @@ def test_a_part_that_was_edited_goes_back_into_the_whole(
     onnx.save(whole, tmp_path / "edited.onnx")
     expected, found = (outputs_of(tmp_path / name, tmp_path) for name in ("edited.onnx", "back.onnx"))
     assert list(expected) == list(found) == ["y"] and np.array_equal(expected["y"], found["y"])
+
+
+@pytest.fixture
+def branches(tmp_path: Path) -> Path:
+    """Whose ranks differ, so that nobody knows the rank of what comes out before it is run."""
+    text = """<ir_version: 9, opset_import: ["" : 17]>
+    main (float[8] x, bool go) => (float y) {
+        axis = Constant <value_ints = [0]> ()
+        c = If(go) <
+            then_branch = then () => (float[8] a) { r = Relu(x) a = Exp(r) },
+            else_branch = otherwise () => (float[1, 8] b) { b = Unsqueeze(x, axis) }
+        >
+        t = Neg(c)
+        y = ReduceSum <keepdims = 0> (t)
+    }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "branches.onnx")
+    return tmp_path / "branches.onnx"
+
+
+def test_types_are_learned_from_a_run_and_bodies_are_cut(
+    page: Page, server: str, branches: Path, tmp_path: Path
+) -> None:
+    cut(page, server, branches)
+    for label, name in (("From", "c"), ("To", "t")):
+        page.get_by_role("combobox", name=label, exact=True).fill(name)
+        page.keyboard.press("Enter")
+        page.keyboard.press("Escape")  # the list stays open for more
+        expect(page).to_have_url(re.compile(rf"{label.lower()}={name}(&|$)"))
+    expect(page.get_by_text("The type of 'c' and 't' is not known")).to_be_visible()
+    expect(page.get_by_role("button", name="Cut it out")).to_be_disabled()
+    page.get_by_role("button", name="Learn types from one run").click()
+    expect(page.get_by_text("2 types learned from a run: c, t.")).to_be_visible(timeout=PATIENCE)
+    cut_out(page)
+    path = downloaded(page, tmp_path)
+    onnx.checker.check_model(path)
+    rank = len(onnx.load(path).graph.input[0].type.tensor_type.shape.dim)
+    value = np.arange(8, dtype=np.float32).reshape([8] if rank == 1 else [1, 8])
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(session.run(None, {"c": value})[0], -value)
+    cut(page, server, branches, graph="1.then_branch", to="a", **{"from": "x"})
+    part_of(page, 2, of=2)
+    cut_out(page)
+    expect_ops(page, ["Exp", "Relu"])
 
 
 def test_a_saved_cut_is_found_again_in_another_export(page: Page, server: str, samples: Path, tmp_path: Path) -> None:

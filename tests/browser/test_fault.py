@@ -13,6 +13,7 @@ import pytest
 from onnx import numpy_helper
 from playwright.sync_api import Page, expect
 
+from tests.browser.opening import opened
 from tests.browser.test_story import SLOW, drop, go
 
 pytestmark = pytest.mark.browser
@@ -22,7 +23,7 @@ SOUND = "resnet_dynamo.onnx"
 
 def test_a_changed_weight_is_named_with_its_source_line(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
     faulty, node = with_one_channel_changed(samples / SOUND, tmp_path)
-    drop(page, server, faulty)
+    opened(server, faulty)
     drop(page, server, samples / SOUND)
 
     go(page, "Compare")

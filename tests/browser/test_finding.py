@@ -83,9 +83,7 @@ def test_filters_are_completed_and_hits_walked_through(blocks: Page) -> None:
     blocks.keyboard.press("F3")
     blocks.keyboard.press("Shift+F3")
     expect_selected(blocks, "n:2")
-
-
-def test_a_search_that_makes_no_sense_is_explained(blocks: Page) -> None:
+    # One that makes no sense is explained.
     search(blocks, "dtype:flout")
     expect(blocks.get_by_role("alert")).to_contain_text("did you mean float?")
     search(blocks, "nothing like it")
@@ -95,6 +93,10 @@ def test_a_search_that_makes_no_sense_is_explained(blocks: Page) -> None:
 def test_cones_and_all_of_an_operator_stand_out(blocks: Page) -> None:
     click(blocks, "n:4")
     expect_selected(blocks, "n:4")
+    expect(blocks.get_by_role("heading", name="Conv", exact=True)).to_be_visible()
+    blocks.get_by_role("button", name="Downstream").click()  # the panel shows ways, too
+    chip(blocks, "Downstream of /block3/conv")
+    blocks.locator(VIEW).focus()
     blocks.keyboard.press("u")
     chip(blocks, "Upstream of /block3/conv")
     assert lit(blocks) == ["i:image", "n:0", "n:1", "n:2", "n:3", "n:4"]
@@ -147,9 +149,7 @@ def test_three_thousand_nodes_are_searched(large: Page) -> None:
     large.keyboard.press("Shift+F3")
     expect_selected(large, "n:2999")
     assert count(large) == "2,910/2,910"
-
-
-def test_what_closed_groups_hide_is_counted_and_can_be_opened(large: Page) -> None:
+    # What closed groups hide is counted and can be opened.
     search(large, "op:=Tanh")
     expect(large.locator(".hit").first).to_be_visible()
     large.get_by_role("button", name="Let all hits stand out").click()
@@ -158,16 +158,13 @@ def test_what_closed_groups_hide_is_counted_and_can_be_opened(large: Page) -> No
     chip(large, "30 shown")
 
 
-def test_where_a_weight_is_used(large: Page) -> None:
+def test_where_a_weight_is_used_and_the_map_goes_there(large: Page) -> None:
     search(large, 'kind:weight name:"the scale"')
     expect(large.locator(".hit")).to_contain_text("used by 60 nodes")
     large.keyboard.press("Enter")
     expect(large).to_have_url(re.compile("value=the"))
     chip(large, "Uses of the scale")
     expect(large.locator(READY)).to_be_visible()
-
-
-def test_the_map_goes_there(large: Page) -> None:
     search(large, "name:act49 scope:layers.59")
     large.keyboard.press("Enter")
     expect(large.locator(VIEW)).to_have_attribute("data-selected", re.compile("n:29"))
@@ -178,17 +175,7 @@ def test_the_map_goes_there(large: Page) -> None:
     assert ask(large, "view.stage.camera.ty") != before
 
 
-def test_the_panel_shows_ways_too(blocks: Page) -> None:
-    click(blocks, "n:4")
-    expect(blocks.get_by_role("heading", name="Conv", exact=True)).to_be_visible()
-    blocks.get_by_role("button", name="Downstream").click()
-    chip(blocks, "Downstream of /block3/conv")
-    blocks.get_by_role("button", name="All Conv").last.click()
-    chip(blocks, "All Conv")
-    assert len(lit(blocks)) == 5
-
-
-def test_a_weight_leads_to_all_its_users(large: Page) -> None:
+def test_a_weight_leads_to_all_its_users_and_a_copied_link_leads_there(large: Page) -> None:
     search(large, "op:Mul scope:layers.41")
     large.keyboard.press("Enter")
     expect_selected(large, "n:2060")
@@ -197,9 +184,6 @@ def test_a_weight_leads_to_all_its_users(large: Page) -> None:
     large.get_by_role("button", name="Show where it is used").click()
     chip(large, "Uses of the scale")
     expect(large.locator(".lit-chip")).to_contain_text(re.compile("closed group"))
-
-
-def test_a_copied_link_leads_there(large: Page) -> None:
     large.context.grant_permissions(["clipboard-read", "clipboard-write"])
     search(large, "op:Mul scope:layers.41")
     large.keyboard.press("Enter")

@@ -40,7 +40,7 @@ def large(page: Page, server: str, model: Path) -> Iterator[Page]:
     yield page
 
 
-def test_boxes_and_lines_say_what_they_are(large: Page) -> None:
+def test_boxes_and_lines_say_what_they_are_and_stay_as_they_were_left(large: Page) -> None:
     box = f"view.scene.boxOf('n:{INSIDE}')"
     assert ask(large, f"view.scene.text(view.scene.op[{box}])") == "MatMul"
     assert ask(large, f"view.scene.text(view.scene.chips[{box}])") == "16→16"
@@ -48,9 +48,15 @@ def test_boxes_and_lines_say_what_they_are(large: Page) -> None:
     told = ask(large, f"{lines}.incoming.map((e) => view.scene.text(view.scene.edgeLabel[e]))")
     assert told == ["float batch×16"]
     assert {"blocks.0–99 ×100", "blocks.42 "} <= set(labels(large))
-
-
-def test_it_turns_and_stays_as_it_was_left(large: Page) -> None:
+    large.keyboard.press("?")
+    expect(large.get_by_role("dialog")).to_contain_text("collapse all but the way to it")
+    large.keyboard.press("Escape")
+    expect(large.get_by_role("dialog")).to_be_hidden()
+    large.keyboard.press("ArrowDown")
+    expect_selected(large, f"n:{INSIDE + 1}")
+    large.keyboard.press("ArrowUp")
+    expect_selected(large, f"n:{INSIDE}")
+    # It turns, and stays as it was left.
     large.keyboard.press("r")
     expect(large.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute(
         "aria-pressed", "true"
@@ -68,16 +74,7 @@ def test_it_turns_and_stays_as_it_was_left(large: Page) -> None:
         assert ask(large, "view.stage.camera.k") == pytest.approx(camera["k"])
 
 
-def test_every_key_is_listed(large: Page) -> None:
-    large.keyboard.press("?")
-    expect(large.get_by_role("dialog")).to_contain_text("collapse all but the way to it")
-    large.keyboard.press("Escape")
-    expect(large.get_by_role("dialog")).to_be_hidden()
-    large.keyboard.press("ArrowDown")
-    expect_selected(large, f"n:{INSIDE + 1}")
-
-
-def test_a_weight_is_looked_at_and_taken_away(large: Page, model: Path, tmp_path: Path) -> None:
+def test_a_weight_and_the_whole_graph_are_taken_away(large: Page, model: Path, tmp_path: Path) -> None:
     large.get_by_role("radio", name="B", exact=True).click(timeout=30_000)
     expect(large.locator(".js-plotly-plot").first).to_be_visible(timeout=30_000)
     large.get_by_role("tab", name="Channels").click()
@@ -87,9 +84,7 @@ def test_a_weight_is_looked_at_and_taken_away(large: Page, model: Path, tmp_path
     started.value.save_as(tmp_path / "weight.npy")
     written = {each.name: each for each in onnx.load(model).graph.initializer}
     np.testing.assert_array_equal(np.load(tmp_path / "weight.npy"), numpy_helper.to_array(written["weight2"]))
-
-
-def test_the_whole_graph_and_a_part_are_saved(large: Page, tmp_path: Path) -> None:
+    large.locator(VIEW).focus()
     large.keyboard.press("e")
     expect(large.locator(VIEW)).to_have_attribute("data-boxes", re.compile(r"^3\d{3}$"), timeout=60_000)
     large.get_by_role("button", name="Save a picture").click()

@@ -37,28 +37,6 @@ PANNED = """new Promise((done) => {
   });
 })"""
 
-
-@pytest.fixture
-def long_chain(tmp_path: Path) -> Path:
-    nodes = [helper.make_node("Relu", [f"v{i}"], [f"v{i + 1}"], f"r{i}") for i in range(NODES)]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in ("v0", f"v{NODES}")]
-    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
-    path = tmp_path / "chain.onnx"
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
-    return path
-
-
-def test_the_picture_moves_while_the_camera_does(page: Page, server: str, long_chain: Path) -> None:
-    show(page, server, long_chain)
-    ask(page, "view.setModes({ flat: true }).then(() => view.fit())")
-    page.wait_for_timeout(800)
-    assert ask(page, "view.scene.boxes") > NODES
-    meanwhile, at_rest, alike = ask(page, PANNED)
-    assert meanwhile <= 1, "nothing is painted anew for each move"
-    assert at_rest >= 1, "when the camera rests, all is painted anew"
-    assert alike > 0.98, "the picture went where the camera did"
-
-
 HOVERED = """new Promise((done) => {
   const { boxesIn } = view.scene;
   let painted = 0;
@@ -81,24 +59,35 @@ HOVERED = """new Promise((done) => {
 })"""
 
 
-def test_a_ring_under_the_pointer_paints_nothing_else_anew(page: Page, server: str, long_chain: Path) -> None:
+@pytest.fixture
+def long_chain(tmp_path: Path) -> Path:
+    nodes = [helper.make_node("Relu", [f"v{i}"], [f"v{i + 1}"], f"r{i}") for i in range(NODES)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [8]) for name in ("v0", f"v{NODES}")]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:])
+    path = tmp_path / "chain.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), path)
+    return path
+
+
+def test_the_picture_moves_while_the_camera_does_and_a_ring_paints_nothing_else_anew(
+    page: Page, server: str, long_chain: Path
+) -> None:
     show(page, server, long_chain)
     ask(page, "view.setModes({ flat: true }).then(() => view.fit())")
     page.wait_for_timeout(800)
+    assert ask(page, "view.scene.boxes") > NODES
+    meanwhile, at_rest, alike = ask(page, PANNED)
+    assert meanwhile <= 1, "nothing is painted anew for each move"
+    assert at_rest >= 1, "when the camera rests, all is painted anew"
+    assert alike > 0.98, "the picture went where the camera did"
     hovered, ring, left, painted = ask(page, HOVERED)
     assert hovered
     assert ring > 0, "there is a ring"
     assert left == 0, "and it goes again"
     assert painted == 0
-
-
-def test_far_zooms_are_painted_anew(page: Page, server: str, long_chain: Path) -> None:
-    show(page, server, long_chain)
-    ask(page, "view.setModes({ flat: true }).then(() => view.fit())")
-    page.wait_for_timeout(800)
     used = (
         "(view.stage.zoom(300, 300, {factor}),"
         " view.snapshot.paint(view.canvas.getContext('2d'), view.scene, view.stage.camera, view.stage, '#fff'))"
     )
     assert ask(page, used.format(factor=1.2))
-    assert not ask(page, used.format(factor=1.6))
+    assert not ask(page, used.format(factor=1.6)), "far zooms are painted anew"

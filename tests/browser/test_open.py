@@ -47,28 +47,16 @@ def test_a_dropped_model_is_found_again_by_its_link(page: Page, server: str, sam
     expect_overview(page, "mlp.onnx")
 
 
-def test_external_data_is_dropped_along(page: Page, server: str, tmp_path: Path) -> None:
+def test_external_data_is_a_finding_until_it_is_dropped_along(page: Page, server: str, tmp_path: Path) -> None:
+    model, data = with_external_data(tmp_path)
     page.goto(server)
-    drop(page, *with_external_data(tmp_path))
-    expect_overview(page, "external.onnx")
-    expect(page.get_by_text("no problems found")).to_be_visible()
-
-
-def test_external_data_that_is_missing_is_a_finding(page: Page, server: str, tmp_path: Path) -> None:
-    page.goto(server)
-    drop(page, with_external_data(tmp_path)[0])
+    drop(page, model)
     expect_overview(page, "external.onnx")
     expect(page.get_by_text(re.compile("external.data")).first).to_be_visible()
-
-
-def test_a_file_that_is_no_model_gets_one_sentence(page: Page, server: str, tmp_path: Path) -> None:
-    path = tmp_path / "picture.onnx"
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(1000))
-    page.goto(server)
-    drop(page, path)
-    sentence = re.compile("picture.onnx is .*not an ONNX model")
-    expect(page.get_by_role("alert").filter(has_text=sentence)).to_be_visible()
-    expect(page.locator("input[type=file]")).to_be_attached()
+    page.get_by_role("button", name="Open another").click()
+    drop(page, model, data)
+    expect_overview(page, "external.onnx")
+    expect(page.get_by_text("no problems found")).to_be_visible()
 
 
 def test_an_upload_can_be_cancelled(page: Page, server: str, tmp_path: Path) -> None:

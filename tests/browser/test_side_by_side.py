@@ -187,6 +187,9 @@ def test_three_thousand_nodes_move_zoom_and_expand_together(page: Page, server: 
     assert marked(page) == [["n:1234"], ["n:1234"]]
     assert tell(page, "views[0].scene.boxOf('n:1234')") == -1, "it is in a closed group"
     assert tell(page, "views[0].look.shades.has('s:layers.24')")
+    click(page, 1, "s:layers.1", times=2)
+    page.wait_for_function(f"() => {VIEWS}.every((view) => view.scene.meta.expanded.includes('s:layers.1'))")
+    expect_chosen(page, "s:layers.1", "s:layers.1")
     page.locator(".pair .graph-view").first.focus()
     page.keyboard.press(".")
     expect_chosen(page, "n:1234", "n:1234")
@@ -206,15 +209,6 @@ def test_three_thousand_nodes_move_zoom_and_expand_together(page: Page, server: 
     page.locator(".pair .graph-view").first.focus()
     page.keyboard.press("-")
     page.wait_for_function(f"() => {VIEWS}[0].stage.camera.k < {VIEWS}[1].stage.camera.k")
-
-
-def test_a_group_expanded_on_the_right_is_expanded_on_the_left(
-    page: Page, server: str, large: tuple[Path, Path]
-) -> None:
-    side_by_side(page, server, *large)
-    click(page, 1, "s:layers.1", times=2)
-    page.wait_for_function(f"() => {VIEWS}.every((view) => view.scene.meta.expanded.includes('s:layers.1'))")
-    expect_chosen(page, "s:layers.1", "s:layers.1")
 
 
 def test_a_nested_graph_opens_beside_its_counterpart(page: Page, server: str, samples: Path, tmp_path: Path) -> None:

@@ -44,21 +44,24 @@ def click_stub_at(page: Page, box: str) -> None:
     click(page, stub_at(page, box))
 
 
-@pytest.mark.parametrize("direction", ["down", "right"])
-def test_a_stub_leads_to_the_other_end(page: Page, server: str, skipping: Path, direction: str) -> None:
+def test_a_stub_leads_to_the_other_end(page: Page, server: str, skipping: Path) -> None:
     first, users = "n:0", [f"n:{block * STEPS + 6}" for block in (BLOCKS - 2, BLOCKS - 1)]
     show(page, server, skipping)
     view = page.locator(VIEW)
     view.focus()
-    if direction == "right":
-        page.keyboard.press("r")
-        expect(page.get_by_role("button", name="Turn: downwards or to the right")).to_have_attribute(
-            "aria-pressed", "true"
-        )
     page.keyboard.press("e")
     expect(view).to_have_attribute("data-boxes", re.compile(r"^3\d{3}$"))
-    assert ask(page, "view.scene.meta.direction") == direction
+    for direction in ("down", "right"):
+        assert ask(page, "view.scene.meta.direction") == direction
+        leads_to_the_other_end(page, first, users)
+        page.get_by_role("button", name="Turn: downwards or to the right").click()
+        expect(view).to_have_attribute("data-state", "ready")
+
+
+def leads_to_the_other_end(page: Page, first: str, users: list[str]) -> None:
+    page.locator(VIEW).focus()
     page.keyboard.press("/")
+    page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("/stem/Relu")
     expect(page.get_by_role("option")).not_to_have_count(0)
     page.keyboard.press("Enter")

@@ -127,3 +127,23 @@ def test_a_body_is_found_by_the_name_and_a_type_is_given(run: Run, tmp_path: Pat
     np.testing.assert_array_equal(run_model(tmp_path / "part.onnx", {"h": np.ones(2, np.float32)})["a"], [2, 2])
     done = run("extract", "m.onnx", "--graph", "1.else_branch", "--inputs", "h", *given, "-o", "else.onnx")
     assert ends(tmp_path / "else.onnx") == (["h"], ["s"])
+
+
+def test_types_are_learned_from_one_run(run: Run, tmp_path: Path) -> None:
+    text = """<ir_version: 8, opset_import: ["" : 17]>
+    main (float[8] x, int64[m] s) => (float[8] y) {
+        r = Reshape(x, s) t = Neg(r) k = Constant <value_ints = [8]> () y = Reshape(t, k)
+    }"""
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    np.savez(tmp_path / "feeds.npz", x=np.arange(8, dtype=np.float32), s=np.array([2, 4]))
+    cut = ("extract", "m.onnx", "--inputs", "r", "--outputs", "t", "-o", "part.onnx")
+    done = run(*cut)
+    assert done.returncode == 2 and "The type of 'r' is not known" in done.stderr
+    done = run(*cut, "--learn", "--feeds", "feeds.npz")
+    assert (done.returncode, done.stderr) == (0, "")
+    part = onnx.load(tmp_path / "part.onnx")
+    onnx.checker.check_model(part)
+    assert [len(each.type.tensor_type.shape.dim) for each in (*part.graph.input, *part.graph.output)] == [2, 2]
+    np.testing.assert_array_equal(
+        run_model(tmp_path / "part.onnx", {"r": np.ones((3, 5), np.float32)})["t"], -np.ones((3, 5))
+    )

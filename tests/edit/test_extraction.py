@@ -357,7 +357,7 @@ def test_the_part_of_a_loop_and_of_a_body_in_a_function(parsed: Parsed, tmp_path
 
 def test_values_outside_the_model_are_not_read(tmp_path: Path) -> None:
     proto = onnx.parser.parse_model(LADDER)
-    large = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1 << 20, 1 << 10])
+    large = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1 << 27, 8])
     for key, value in {"location": "missing.bin", "offset": "0", "length": str(1 << 32)}.items():
         large.external_data.add(key=key, value=value)
     large.data_location = TensorProto.EXTERNAL
@@ -367,14 +367,18 @@ def test_values_outside_the_model_are_not_read(tmp_path: Path) -> None:
     assert found.initializer[0] == large
 
 
-def test_a_rank_that_nobody_knows_is_said_and_may_be_given(parsed: Parsed, tmp_path: Path) -> None:
+def test_a_rank_that_nobody_knows_is_given_or_left_open_on_purpose(parsed: Parsed, tmp_path: Path) -> None:
     text = (
         f"{HEAD} main (float[8] x, int64[m] s) => (float[8] y) {{ r = Reshape(x, s) k = Constant <value_ints = [8]> () "
     )
     whole = parsed(text + "t = Neg(r) y = Reshape(t, k) }")
-    found = part(whole, "x s", "r")
-    assert "The rank of 'r' is not known" in found.notes[-1]
+    assert "The type of 'r' is not known" in refused(whole, "x s", "r")
+    found = part(whole, "x s", "r", types={"r": InputType("float")})
+    assert "The rank of 'r' is left open" in found.notes[-1]
     np.testing.assert_array_equal(outputs(found.model, tmp_path, {"x": X, "s": np.array([2, 4])})["r"], X.reshape(2, 4))
     given = part(whole, "x s", "r", types={"r": InputType("float", (None, None))})
     onnx.checker.check_model(given.model.proto)
     assert not given.notes
+    unranked = parsed(text + "y = Reshape(r, s) }")
+    unranked.proto.graph.output[0].type.tensor_type.ClearField("shape")  # the whole leaves it open, so the part may
+    assert "'y' is left open" in part(unranked, "x s", "y").notes[-1]

@@ -41,7 +41,7 @@ def random_model(seed: int, path: Path, count: int = 25) -> Model:
         nodes,
         "random",
         [floats("a", "n"), floats("b", "n")],
-        [floats("a", "n") if name == "a" else helper.make_tensor_value_info(name, 1, None) for name in ends],
+        [floats("a", "n") if name == "a" else helper.make_tensor_value_info(name, 1, [None]) for name in ends],
         [numpy_helper.from_array(value, name) for name, value in weights.items()],
     )
     proto = helper.make_model(graph, ir_version=9, opset_imports=[helper.make_opsetid("", 17)])
