@@ -44,11 +44,10 @@ if (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the house's own checks first; keep browser tests together, so that they share one server and one browser."""
+    """Run the house's own checks first; all that drives a browser is marked so."""
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
     items.sort(key=lambda item: item.path.name != "test_house.py")
 
 

@@ -1,6 +1,7 @@
 """Fixtures with onnx's own two thousand models, for the rooms that import them into their conftest."""
 
 import warnings
+from functools import cache
 from pathlib import Path
 
 import onnx.backend.test
@@ -9,12 +10,18 @@ from onnx.backend.test.case.node import collect_testcases
 from onnx.backend.test.case.test_case import TestCase
 
 
-@pytest.fixture(scope="session")
-def backend_cases() -> list[TestCase]:
-    """The cases that onnx.backend.test makes, one for each way to use an operator, with inputs and outputs."""
+@cache
+def cases() -> list[TestCase]:
+    """Return the cases that onnx.backend.test makes, which takes it seconds: one for each way to use an operator."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return collect_testcases(None)
+
+
+@pytest.fixture(scope="session")
+def backend_cases() -> list[TestCase]:
+    """The cases that onnx.backend.test makes, with inputs and outputs."""
+    return cases()
 
 
 @pytest.fixture(scope="session")

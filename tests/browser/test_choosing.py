@@ -86,12 +86,11 @@ def test_a_cut_is_marked_from_the_menu_and_a_link_keeps_it(blocks: Page, samples
     expect(bar).to_contain_text("1 tensor → 1 tensor · 6 nodes")
     assert ask(blocks, "[...view.marking.part.nodes].sort()") == [f"n:{node}" for node in range(2, 8)]
     expect(blocks).to_have_url(re.compile("from=.*to="))
-    assert blocks.context.browser is not None
-    fresh = blocks.context.browser.new_context().new_page()
+    fresh = blocks.context.new_page()
     fresh.goto(blocks.url)
     expect(fresh.get_by_role("toolbar", name="Selection")).to_contain_text("6 nodes", timeout=30_000)
     assert ask(fresh, "view.marking.ends") == {"from": list(nodes[1].output), "to": list(nodes[7].output)}
-    fresh.context.close()
+    fresh.close()
     bar.get_by_role("button", name="Forget where to cut (X)").click()
     expect(bar).to_be_hidden()
     expect(blocks).not_to_have_url(re.compile("from="))

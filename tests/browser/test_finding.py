@@ -192,11 +192,10 @@ def test_a_weight_leads_to_all_its_users_and_a_copied_link_leads_there(large: Pa
     large.keyboard.press("l")
     expect(large.get_by_text("Link copied").last).to_be_visible()
     link = large.evaluate("navigator.clipboard.readText()")
-    assert large.context.browser is not None
-    fresh = large.context.browser.new_context().new_page()
+    fresh = large.context.new_page()
     fresh.goto(link)
     expect_selected(fresh, "n:2060")
-    fresh.context.close()
+    fresh.close()
 
 
 def test_hits_in_other_graphs_say_so_and_open_them(page: Page, server: str, tmp_path: Path) -> None:

@@ -134,16 +134,10 @@ def test_what_one_looks_at_survives_refresh_and_page_switch(page: Page, server: 
 
 
 def test_a_link_reopens_the_choice_in_a_fresh_tab(page: Page, server: str, scoped: Path) -> None:
-    show(page, server, scoped)
-    model = re.search("model=([0-9a-f]+)", page.url)
-    assert model is not None
-    assert page.context.browser is not None
-    fresh = page.context.browser.new_context().new_page()
-    fresh.goto(f"{server}/graph?model={model[1]}&node=123")
-    expect(fresh.locator(READY)).to_be_visible(timeout=30_000)
-    expect_selected(fresh, "n:123")
-    rect(fresh, "n:123")
-    fresh.context.close()
+    page.goto(f"{server}/graph?model={opened(server, scoped)}&node=123")
+    expect(page.locator(READY)).to_be_visible(timeout=30_000)
+    expect_selected(page, "n:123")
+    rect(page, "n:123")
 
 
 def test_nested_graphs_open_and_lead_back(page: Page, server: str, samples: Path) -> None:
@@ -198,11 +192,10 @@ def test_the_way_back_from_a_function_leads_through_its_caller(page: Page, serve
     page.keyboard.press("Escape")
     expect(trail).to_have_text("main›Other")
     expect(page).to_have_url(re.compile("Other"))
-    assert page.context.browser is not None
-    fresh = page.context.browser.new_context().new_page()
+    fresh = page.context.new_page()
     fresh.goto(re.sub(r"graph=[^&]*", "graph=fn:local:Switch:", page.url))
     expect(fresh.get_by_role("navigation", name="Graphs")).to_have_text("main›Outer›Switch")
-    fresh.context.close()
+    fresh.close()
 
 
 def test_the_keyboard_does_it_all(page: Page, server: str, samples: Path) -> None:

@@ -13,7 +13,6 @@ from playwright.sync_api import Page, expect
 from graphdebug.diff.json import from_json
 from graphdebug.view.differences import Kind
 from tests.browser.opening import opened
-from tests.browser.test_graph import show
 
 pytestmark = pytest.mark.browser
 
@@ -25,12 +24,6 @@ def tell(page: Page, script: str) -> Any:
     return page.locator(".pair").evaluate(
         f"(host) => {{ const pair = host.pair, views = pair.views; return {script}; }}"
     )
-
-
-def model_id(page: Page) -> str:
-    found = re.search("model=([0-9a-f]+)", page.url)
-    assert found
-    return found[1]
 
 
 def side_by_side(page: Page, server: str, left: Path, right: Path) -> None:
@@ -168,17 +161,16 @@ def test_what_was_edited_is_marked_and_chosen_on_both_sides(page: Page, server: 
 
 def test_a_link_reopens_both_with_what_is_chosen(page: Page, server: str, small: tuple[Path, Path]) -> None:
     side_by_side(page, server, *small)
-    assert page.context.browser is not None
     for line, chosen in ((0, ("", "n:1")), (1, None)):
         page.get_by_role("option").nth(line).click()
         expected = chosen or tuple(side[-1] for side in marked(page))
         expect_chosen(page, *expected)
         expect(page).to_have_url(re.compile("other_node=1" if chosen else f"&node={expected[0][2:]}"))
-        fresh = page.context.browser.new_context().new_page()
+        fresh = page.context.new_page()
         fresh.goto(page.url)
         expect(fresh.locator(READY)).to_be_visible(timeout=60_000)
         expect_chosen(fresh, *expected)
-        fresh.context.close()
+        fresh.close()
 
 
 def test_three_thousand_nodes_move_zoom_and_expand_together(page: Page, server: str, large: tuple[Path, Path]) -> None:
@@ -237,15 +229,13 @@ def test_a_nested_graph_opens_beside_its_counterpart(page: Page, server: str, sa
 
 
 def test_a_link_to_a_model_that_is_gone_says_so(page: Page, server: str, samples: Path) -> None:
-    show(page, server, samples / "line.onnx")
-    page.goto(f"{server}/side_by_side?model={model_id(page)}&other=0123456789abcdef")
+    page.goto(f"{server}/side_by_side?model={opened(server, samples / 'line.onnx')}&other=0123456789abcdef")
     expect(page.get_by_text("is not in the workspace any more")).to_be_visible()
     expect(page.get_by_text("Choose what to put beside this model")).to_be_visible()
 
 
 def test_what_onnx_runtime_made_of_it(page: Page, server: str, samples: Path) -> None:
-    show(page, server, samples / "resnet_torchscript.onnx")
-    page.goto(f"{server}/side_by_side?model={model_id(page)}")
+    page.goto(f"{server}/side_by_side?model={opened(server, samples / 'resnet_torchscript.onnx')}")
     page.get_by_role("combobox").click()
     page.get_by_role("option", name="Optimised by ONNX Runtime, extended").click()
     expect(page.locator(READY)).to_be_visible(timeout=60_000)

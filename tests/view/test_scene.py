@@ -1,6 +1,5 @@
 """Scenes: small ones to the letter, and what must hold for every model there is."""
 
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import onnx
 import onnx.backend.test
 import pytest
 from onnx import TensorProto, helper
-from onnx.backend.test.case.node import collect_testcases
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.records import Finding, Severity
@@ -24,6 +22,7 @@ from graphdebug.view.scene import (
     reveal,
     scene,
 )
+from tests.onnx_models import cases
 from tests.view.drawings import chain_model, check_scene, model_of
 from tests.view.test_contents import if_model
 
@@ -210,9 +209,7 @@ def test_a_model_that_goes_away_is_forgotten() -> None:
 
 def unlike_models() -> Iterator[Model]:
     """Models of onnx.backend.test, one of each structure: those with the same ops and links are drawn alike."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        protos = [case.model for case in collect_testcases(None)]
+    protos = [case.model for case in cases()]
     data = Path(onnx.backend.test.__file__).parent / "data"
     protos += [onnx.load(path, load_external_data=False) for path in sorted(data.rglob("*.onnx"))]
     assert len(protos) > 2000
