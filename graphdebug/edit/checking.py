@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import onnx
 
+from graphdebug.edit.reshaping import reshaped
 from graphdebug.edit.retyping import Retyped, around, retyped
 from graphdebug.edit.splice import Splice
 from graphdebug.edit.touched import Changes, Touched, touched
@@ -41,16 +42,19 @@ class Checked:
 def check_edit(before: Model, after: Model, splices: Sequence[Splice]) -> Checked:
     """Check what ``splices`` touched, which made ``after`` of ``before`` (also an undo's), and what is next to it.
 
-    Nothing is inferred and no large value is read; where element types change, they are followed downstream.
+    No large value is read. Where element types change, they are followed downstream; shapes are inferred nearby.
     """
     changes = touched(after, splices)
     known = retyped(before, after, splices, changes)
+    shapes = reshaped(after, changes, known.types)
     found: list[Finding] = []
     if changes.header:
         found += [*version_findings(after.proto), *signature_findings(after), *function_findings(after)]
     for path in dict.fromkeys((*changes.graphs, *known.nodes)):
         found += _graph_findings(after, after.graphs[path], changes.graphs.get(path, Touched()), known)
-    return Checked(worst_first(found), known.types, changes)
+    places = {(each.graph, each.node) for each in found if each.severity is Severity.ERROR}
+    found += (each for each in shapes.findings if (each.graph, each.node) not in places)
+    return Checked(worst_first(found), shapes.types, changes)
 
 
 def _graph_findings(model: Model, index: GraphIndex, here: Touched, types: Retyped) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """Types after an edit, at once: those known before, where they still hold, and element types that follow by schema.
 
-Shapes downstream of an edit are what they were: only inferring anew, in a worker, can say more.
+Shapes downstream of an edit are what they were: `reshaping` says more of what is near.
 """
 
 import heapq

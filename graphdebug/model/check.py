@@ -50,7 +50,7 @@ def every_finding(model: Model, types: Types, complaints: Sequence[Complaint] = 
         found += operator_findings(model, path, index)
         if types:
             found += _untyped(index, types)
-    found += map(_objection, complaints)
+    found += map(objection, complaints)
     found += _checker(model, found)
     return found
 
@@ -76,7 +76,8 @@ def _is_known(kind: ValueType | None) -> bool:
     return kind is not None and (kind.kind != "tensor" or (kind.shape is not None and None not in kind.shape))
 
 
-def _objection(complaint: Complaint) -> Finding:
+def objection(complaint: Complaint) -> Finding:
+    """Return what inference objected to as a finding."""
     message = _sentence(complaint.message)
     if complaint.node is None:
         return Finding(Severity.ERROR, "shape-conflict", f"Shapes or types at a {complaint.op} do not fit: {message}")
