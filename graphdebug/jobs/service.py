@@ -23,11 +23,12 @@ from graphdebug.edit.job import APPLY_JOB, SPLICES_FILE, ApplyRequest, ApplyResu
 from graphdebug.edit.splice import Splice
 from graphdebug.jobs.summaries import summarise
 from graphdebug.model.records import CheckRequest, ModelRecord, OpenRequest
+from graphdebug.model.units import size_text
 from graphdebug.runtime.events import Failure, Limits, WorkerError
 from graphdebug.runtime.process import Worker, start
-from graphdebug.runtime.requests import OptimizeRequest, OptimizeResult
+from graphdebug.runtime.requests import LayersRequest, OptimizeRequest, OptimizeResult
 from graphdebug.workspace import drafts, intake
-from graphdebug.workspace.disk import WorkspaceError, empty, remove
+from graphdebug.workspace.disk import WorkspaceError, empty, remove, saying_what_is_wrong
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 from graphdebug.workspace.store import TYPES, Workspace
 
@@ -35,9 +36,11 @@ T = TypeVar("T")
 
 _OPEN = "graphdebug.model.opening:open_job"
 _OPTIMIZE = "graphdebug.runtime.optimize:optimize_job"
+_LAYERS = "graphdebug.runtime.engine_layers:layers_job"
 _CHECK, _CHECK_KIND = "graphdebug.model.opening:check_job", "check"
 _OPEN_LIMITS = Limits(memory=8_000_000_000, seconds=900, output=4_000_000_000)
 _LONGEST_STEM = 50
+LARGEST_LAYERS = 256 << 20
 _UPDATE_EVERY = 0.25
 _LOOK_EVERY = 0.5
 """Seconds between looks whether another server asks for a job to be cancelled."""
@@ -187,6 +190,27 @@ def open_optimized(workspace: Workspace, entry: ModelEntry, level: str) -> str:
     def work(task: Task) -> dict[str, Any]:
         made = Path(task.run(_OPTIMIZE, request, Limits(), OptimizeResult).path)
         return _register(task, optimized_id(entry.id, level), made, made.parent)
+
+    return _begin(workspace, job, work)
+
+
+def open_engine_layers(workspace: Workspace, file: Path) -> str:
+    """Take in the layers of an engine, which a JSON file tells, as a model of their own. Returns the job's id.
+
+    Raises:
+        WorkspaceError: the file is too large, or cannot be read.
+    """
+    with saying_what_is_wrong(f"Reading {file.name}"):
+        if file.stat().st_size > LARGEST_LAYERS:
+            raise WorkspaceError(f"{file.name} is larger than {size_text(LARGEST_LAYERS)}.")
+        model_id = sha256(b"engine layers\0" + file.read_bytes()).hexdigest()[:16]
+    name = f"{file.stem[:_LONGEST_STEM]} (engine).onnx"
+    request = LayersRequest(str(file), name)
+    job = workspace.add_job("open", _LAYERS, request, title=name)
+
+    def work(task: Task) -> dict[str, Any]:
+        made = Path(task.run(_LAYERS, request, Limits(), OptimizeResult).path)
+        return _register(task, model_id, made, made.parent)
 
     return _begin(workspace, job, work)
 

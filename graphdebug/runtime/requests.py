@@ -118,7 +118,15 @@ class OptimizeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersRequest:
+    """Make a model file called ``name`` of the layers of an engine, which the JSON file at ``path`` tells."""
+
+    path: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class OptimizeResult:
-    """The optimised model's file; its larger weights lie beside it."""
+    """The file of the model that was made; its larger weights lie beside it."""
 
     path: str

@@ -9,6 +9,7 @@ from graphdebug.jobs import service
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
 from graphdebug.ui.diff_view import diff_view
+from graphdebug.ui.feed_files import keep
 from graphdebug.ui.fields import is_new, select
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import Shade, overlay_of_nodes
@@ -29,6 +30,9 @@ _WEIGHTS = {Kind.FUSED: 1.0, Kind.LEFT: 2.0, Kind.RIGHT: 2.0, Kind.CHANGED: 3.0}
 _MAKING = "graphdebug.side_by_side.making"
 _OTHER = "side_by_side:other"
 _HOW = "side_by_side:how"
+_ENGINE = "side_by_side:engine"
+_ROUND = "graphdebug.side_by_side.round"
+_PROBLEM = "graphdebug.side_by_side.problem"
 _MODEL, _OPTIMISED = "model:", "optimised:"
 
 
@@ -38,14 +42,17 @@ def side_by_side(left: ModelEntry) -> None:
     if right is not None and right.id == left.id:
         right = None
     _ask(left, right)
+    if problem := st.session_state.pop(_PROBLEM, ""):
+        st.error(plain(problem))
     if _is_making(left):
         return
     if right is None:
         if state.parameter("other") not in (None, left.id):
             st.warning("The other model of this link is not in the workspace any more.", icon=":material/link_off:")
         st.info(
-            "Choose what to put beside this model: another version of it, another export, or the graph that ONNX "
-            "Runtime makes of it. Equal nodes are matched, differences are marked, and both graphs move together.",
+            "Choose what to put beside this model: another version of it, another export, the graph that ONNX Runtime "
+            "makes of it, or the layers of a TensorRT engine. Equal nodes are matched, differences are marked, and "
+            "both graphs move together.",
             icon=":material/splitscreen_vertical_add:",
         )
         return
@@ -88,8 +95,41 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
             label_visibility="collapsed",
             placeholder="Choose a model, or what ONNX Runtime makes of this one",
         )
+        _ask_for_engine(left)
         if right is not None:
             _ask_how()
+
+
+def _ask_for_engine(left: ModelEntry) -> None:
+    """Offer to put the layers of a TensorRT engine beside the model, from the file that tells them."""
+    round_ = st.session_state.setdefault(_ROUND, 0)  # once a file was taken, the next: closed, and empty
+    with st.popover("TensorRT engine", icon=":material/memory:", key=f"{_ENGINE}:open:{round_}"):
+        st.caption(
+            "The layers of an engine that was built of this model, as `trtexec --profilingVerbosity=detailed "
+            "--exportLayerInfo=layers.json` or the engine inspector writes them. Each layer is matched with the nodes "
+            "it was made of."
+        )
+        key = f"{_ENGINE}:{left.id}:{round_}"
+        st.file_uploader(
+            "layers.json",
+            type=["json"],
+            key=key,
+            on_change=_take_engine,
+            args=(left, key),
+            max_upload_size=service.LARGEST_LAYERS >> 20,
+        )
+
+
+def _take_engine(left: ModelEntry, key: str) -> None:
+    given = st.session_state[key]
+    if given is None:
+        return
+    st.session_state[_ROUND] += 1
+    workspace = state.workspace()
+    try:
+        st.session_state[_MAKING] = left.id, service.open_engine_layers(workspace, keep(workspace, given))
+    except WorkspaceError as error:
+        st.session_state[_PROBLEM] = str(error)
 
 
 def _ask_how() -> None:

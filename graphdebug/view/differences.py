@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import cached_property
 from itertools import islice
 
+from graphdebug.model.engine_layers import DOMAIN
 from graphdebug.model.records import ValueType
 from graphdebug.view.fusing import groups
 from graphdebug.view.labels import shortened, type_label
@@ -122,7 +123,8 @@ class _Differ:
         one, other = self._pairs.sides[0].units[a], self._pairs.sides[1].units[b]
         if (one.domain, one.op) != (other.domain, other.op):
             yield f"op: {_op(one)} → {_op(other)}"
-        if self._pairs.detail(0, a) != self._pairs.detail(1, b):
+        an_engines = DOMAIN in (one.domain, other.domain)  # a layer has attributes of its own, and no weights
+        if not an_engines and self._pairs.detail(0, a) != self._pairs.detail(1, b):
             for name in sorted(one.attributes.keys() | other.attributes.keys()):
                 before, after = one.attributes.get(name, "default"), other.attributes.get(name, "default")
                 if before != after:
@@ -178,7 +180,7 @@ def _slot(unit: Unit, slot: int) -> str:
 
 
 def _op(unit: Unit) -> str:
-    return shortened(f"{unit.domain}.{unit.op}" if unit.domain else unit.op, 40)
+    return shortened(f"{unit.domain}.{unit.op}" if unit.domain not in ("", DOMAIN) else unit.op, 40)
 
 
 def _differ(one: ValueType | None, other: ValueType | None) -> bool:

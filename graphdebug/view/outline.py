@@ -15,6 +15,7 @@ import onnx
 from onnx import defs
 
 from graphdebug.model.document import Model
+from graphdebug.model.engine_layers import onnx_nodes
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.origin import origin
 from graphdebug.model.records import ValueType
@@ -136,7 +137,7 @@ def _unit(
         constants=tuple(constants),
         outputs=tuple(node.output),
         attributes={name: text for name, text in attributes.items() if usual.get(name) != text},
-        claims=tuple(found[1] for pattern in _CLAIMS if (found := pattern.match(node.name))),
+        claims=(*(found[1] for pattern in _CLAIMS if (found := pattern.match(node.name))), *onnx_nodes(node)),
     )
 
 

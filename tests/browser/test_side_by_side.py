@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from graphdebug.diff.json import from_json
 from graphdebug.view.differences import Kind
 from tests.browser.opening import opened
+from tests.engines import layer_info
 
 pytestmark = pytest.mark.browser
 
@@ -253,6 +254,27 @@ def test_what_onnx_runtime_made_of_it(page: Page, server: str, samples: Path) ->
     page.reload()
     expect(page.locator(READY)).to_be_visible(timeout=60_000)
     expect_chosen(page, conv, fused)
+
+
+def test_the_layers_of_an_engine(page: Page, server: str, samples: Path, tmp_path: Path) -> None:
+    source = samples / "resnet_torchscript.onnx"
+    text, _ = layer_info(onnx.load(source).graph, metadata=True)
+    (tmp_path / "layers.json").write_text(text)
+    (tmp_path / "names.json").write_text('{"Layers": ["Conv_0 + Relu_1"]}')
+    page.goto(f"{server}/side_by_side?model={opened(server, source)}")
+    page.get_by_role("button", name="TensorRT engine").click()
+    place = page.get_by_test_id("stPopoverBody").locator("input[type=file]")
+    place.set_input_files(str(tmp_path / "names.json"))
+    expect(page.get_by_text("--profilingVerbosity=detailed").last).to_be_visible()
+    page.get_by_role("button", name="TensorRT engine").click()
+    place.set_input_files(str(tmp_path / "layers.json"))
+    expect(page.locator(READY)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("layers (engine).onnx").first).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("option", name="Conv + Add + Relu").first.click()
+    page.wait_for_function(f"() => {VIEWS}[0].look.company.length === 3 && {VIEWS}[1].look.company.length === 1")
+    ops = tell(page, "views.map((view) => view.look.company.map((box) => view.scene.text(view.scene.op[box])).sort())")
+    assert ops == [["Add", "Conv", "Relu"], ["CaskConvolution"]]
 
 
 VIEWS = """(() => {
