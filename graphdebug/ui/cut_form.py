@@ -37,6 +37,7 @@ from graphdebug.workspace.entries import ModelEntry
 _MOST_VALUES = 400
 _MOST_HOPS = 50
 _MOST_SETS = 4
+_MOST_ROWS = 10
 _NAME = 200
 """Pixels of the column of names."""
 
@@ -236,6 +237,7 @@ def _boundary(model: Model, found: Cut) -> None:
             }
         ),
         hide_index=True,
+        height=38 + 35 * min(len(rows), _MOST_ROWS),
         column_config={"tensor": name_column("tensor", cells, _NAME)},
     )
 

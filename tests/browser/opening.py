@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from playwright.sync_api import Page
+
 
 def opened(server: str, file: Path) -> str:
     """Put a model into the server's workspace and return its id."""
@@ -21,6 +23,16 @@ def opened(server: str, file: Path) -> str:
         assert state["failure"] is None, state["failure"]
         time.sleep(0.02)
     raise TimeoutError(f"{file.name} is not open after a minute")
+
+
+def settled(page: Page) -> None:
+    """Wait until the page is drawn: while it is, what one is about to press may move away from under the pointer."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    places = "() => [...document.querySelectorAll('button, summary')].map((each) => each.getBoundingClientRect().top)"
+    before = None
+    while before != (now := page.evaluate(places)):
+        before = now
+        page.wait_for_timeout(150)
 
 
 def _ask(server: str, method: str, address: str, body: bytes | None = None) -> Any:

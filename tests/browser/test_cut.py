@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from graphdebug.runtime.taps import expose
-from tests.browser.opening import opened
+from tests.browser.opening import opened, settled
 from tests.browser.test_edit import choose, downloaded, fill
 from tests.browser.test_edit import ops as boxes
 from tests.browser.test_edit import run as outputs_of
@@ -50,9 +50,11 @@ def expect_ops(page: Page, expected: list[str]) -> None:
 
 def part_of(page: Page, nodes: int, of: int = 10) -> None:
     expect(page.get_by_text(re.compile(rf"^{nodes} nodes? of {of} ·"))).to_be_visible()
+    settled(page)
 
 
 def cut_out(page: Page) -> None:
+    settled(page)
     page.get_by_role("button", name="Cut it out").click()
     expect(page.get_by_text("This is a part")).to_be_visible(timeout=PATIENCE)
     expect(page.locator(READY)).to_be_visible()
@@ -78,6 +80,7 @@ def test_a_part_is_cut_from_here_to_here_and_runs_on_what_was_recorded(
     part_of(page, 6)
     expect(page).to_have_url(re.compile("from=%2Fblock1%2Fout&to=%2Fjoin%2Fout"))
     page.get_by_text("Boundary data").click()
+    settled(page)
     page.get_by_role("button", name="Record it").click()
     expect(page.get_by_text("bit for bit what was recorded")).to_be_visible(timeout=PATIENCE)
     folder = archive(page, tmp_path / "boundary")
