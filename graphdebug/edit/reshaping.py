@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import onnx
 
@@ -20,7 +19,7 @@ from graphdebug.model.tensors import payload_bytes
 from graphdebug.model.value_types import declared_types, tensor_type
 from graphdebug.model.wire import THRESHOLD
 
-_MOST = 64
+_MOST, _MOST_CONFIRMED = 64, 5_000
 """Nodes that are looked at; what lies further behind is inferred with the whole model."""
 
 
@@ -38,7 +37,7 @@ def reshaped(model: Model, changes: Changes, types: Types) -> Reshaped:
     Not within functions, of whose values nothing is known but by their calls, nor where nodes go in circles.
     """
     after: dict[str, Mapping[str, ValueType]] = dict(types)
-    found: list[Finding] = []
+    found: list[Complaint] = []
     for path, here in changes.graphs.items():
         index = model.graphs[path]
         nodes = [] if path.startswith("fn:") or index.stuck else _behind(index, here)
@@ -46,10 +45,21 @@ def reshaped(model: Model, changes: Changes, types: Types) -> Reshaped:
             continue
         stated = declared_types(index.proto)
         excerpt = _excerpt(model, index, nodes, around(after, path), stated)
-        inferred = infer(Model(excerpt, Path("excerpt.onnx")))
-        found += (objection(_placed(each, path, nodes)) for each in inferred.complaints)
+        inferred = infer(Model(excerpt, model.path, values=model.values))
+        found += (_placed(each, path, nodes) for each in inferred.complaints)
         after[path] = {**after.get(path, {}), **_news(after.get(path, {}), inferred.types.get(MAIN_GRAPH, {}), stated)}
-    return Reshaped(after, tuple(found))
+    return Reshaped(after, tuple(map(objection, _confirmed(model, found))))
+
+
+def _confirmed(model: Model, found: list[Complaint]) -> list[Complaint]:
+    """Return the complaints that hold for the whole model, too; of a large one none: it is checked in the background.
+
+    What is known around an excerpt may be old: of several edits in a row, the last ones may not be followed so far.
+    """
+    if not found or sum(len(graph.nodes) for graph in map(model.graphs.__getitem__, model.graphs)) > _MOST_CONFIRMED:
+        return []
+    whole = {each.node for each in infer(model).complaints}
+    return [each for each in found if each.node in whole]
 
 
 def _behind(index: GraphIndex, here: Touched) -> list[int]:

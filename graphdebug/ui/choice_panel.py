@@ -17,6 +17,7 @@ from graphdebug.ui import state
 from graphdebug.ui.first_steps import nothing_chosen, tap_hint
 from graphdebug.ui.selected import tensors_in
 from graphdebug.ui.state import Choice
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.ways import uses, ways
 from graphdebug.ui.weight_panel import weight_panel
 from graphdebug.ui.words import plain, plural
@@ -72,7 +73,7 @@ def _node(entry: ModelEntry, model: Model, node: NodeDetails) -> None:
             "value": [each.text + ("  (default)" if each.is_default else "") for each in node.attributes],
             "type": [each.type for each in node.attributes],
         }
-        st.dataframe(table, hide_index=True, height="content" if len(node.attributes) < 12 else 420)
+        st.dataframe(table, hide_index=True, height=table_height(len(node.attributes), 11))
     weight_panel(model, entry.id, [value for value in node.inputs if value.role == "initializer"])
     if node.documentation is not None:
         _documentation(node.documentation)
@@ -131,7 +132,7 @@ def _around(group: GroupDetails) -> None:
     _values("Goes out", group.outputs, "out")
     st.markdown("**Operators**")
     table = {"op": [op for op, _ in group.ops], "nodes": [nodes for _, nodes in group.ops]}
-    st.dataframe(table, hide_index=True, height="content" if len(group.ops) < 10 else 350)
+    st.dataframe(table, hide_index=True, height=table_height(len(group.ops), 9))
 
 
 def _title(title: str, aside: str, name: str) -> None:

@@ -16,6 +16,7 @@ from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.plots import MEASURES, error_plot
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.tables import comparison_columns, comparison_table, left_out_columns, left_out_table
 from graphdebug.ui.words import dtype, plain, plural, shape
 from graphdebug.workspace.entries import JobEntry, ModelEntry
@@ -191,7 +192,7 @@ def table_view(job: JobEntry, result: CompareResult, focus: str | None) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(318, 38 + 35 * max(1, len(rows))),
+        height=table_height(len(rows), 8),
         column_config=comparison_columns(table),
         on_select=choose,
         selection_mode=ROW_MODES,
@@ -212,12 +213,11 @@ def not_compared_view(result: CompareResult) -> None:
         st.caption("Every tensor was compared.")
         return
     reasons = pd.DataFrame({"reason": [row.reason for row in left_out]}).value_counts().reset_index(name="tensors")
-    st.dataframe(reasons, hide_index=True, height=min(240, 38 + 35 * len(reasons)))
+    st.dataframe(reasons, hide_index=True, height=table_height(len(reasons), 6))
     table = left_out_table(
         [row.name for row in left_out], [row.reason for row in left_out], [row.op for row in left_out]
     )
-    height = min(360, 38 + 35 * len(left_out))
-    st.dataframe(table, hide_index=True, height=height, column_config=left_out_columns(table))
+    st.dataframe(table, hide_index=True, height=table_height(len(left_out), 9), column_config=left_out_columns(table))
 
 
 def _short(row: Row) -> str:

@@ -28,6 +28,7 @@ from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.name_list import name_list
 from graphdebug.ui.recipe_form import recipe_form
 from graphdebug.ui.state import Choice
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.unknown_types import unknown_types
 from graphdebug.ui.words import dtype, plain, plural, shape
 from graphdebug.view.labels import shortened
@@ -37,7 +38,6 @@ from graphdebug.workspace.entries import ModelEntry
 _MOST_VALUES = 400
 _MOST_HOPS = 50
 _MOST_SETS = 4
-_MOST_ROWS = 10
 _NAME = 200
 """Pixels of the column of names."""
 
@@ -93,9 +93,8 @@ def cut_form(entry: ModelEntry, choice: Choice | None) -> None:
     if found.needs or not found.ends:
         return
     unknown = untyped(model, found)
-    types = unknown_types(
-        entry, graph, unknown, [name for name in unknown if name in found.starts]
-    )  # the others may follow
+    needed = [name for name in unknown if name in found.starts]  # types of the others may follow
+    types = unknown_types(entry, graph, unknown, needed)
     _extract(entry, model, found, types)
     boundary_form(entry, found, lambda: part_of(model, found, types or {}))
 
@@ -237,7 +236,7 @@ def _boundary(model: Model, found: Cut) -> None:
             }
         ),
         hide_index=True,
-        height=38 + 35 * min(len(rows), _MOST_ROWS),
+        height=table_height(len(rows)),
         column_config={"tensor": name_column("tensor", cells, _NAME)},
     )
 

@@ -15,6 +15,7 @@ from graphdebug.ui import state
 from graphdebug.ui.graph_view.pair import choose_beside
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.differences import Kind
 from graphdebug.workspace.disk import WorkspaceError
@@ -24,7 +25,7 @@ _KIND = "diff"
 _KEPT = 4
 """So many diffs of a model are kept: another is soon made."""
 _SIGNS = {Kind.CHANGED: "≠ changed", Kind.FUSED: "⇒ fused", Kind.LEFT: "− only left", Kind.RIGHT: "+ only right"}
-_ROW, _MOST_HIGH = 35, 720
+_MOST_LINES = 19
 """Pixels of a line, and of the whole table."""
 _TABLE = "side_by_side:differences"
 
@@ -121,7 +122,7 @@ def _table(left: ModelEntry, right: ModelEntry, found: ModelDiff) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(_ROW * (len(shown) + 1) + 3, _MOST_HIGH),
+        height=table_height(len(shown), _MOST_LINES),
         on_select="rerun",
         selection_mode=ROW_MODES,
         key=_TABLE,

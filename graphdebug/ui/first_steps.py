@@ -7,6 +7,7 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.ui import state
 from graphdebug.ui.graph_view.component import is_drawn
 from graphdebug.ui.navigation import page
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import breakable, plain, plural
 from graphdebug.view.labels import type_label
 from graphdebug.workspace.entries import ModelEntry
@@ -70,7 +71,7 @@ def _operators(ops: tuple[tuple[str, int], ...]) -> None:
     """List the operators: after the graph, so that the browser loads what tables need before the first click."""
     if ops and is_drawn():
         table = {"operator": [op for op, _ in ops], "nodes": [nodes for _, nodes in ops]}
-        st.dataframe(table, hide_index=True, height="content" if len(ops) <= _OPS_AT_ONCE else 38 + 35 * _OPS_AT_ONCE)
+        st.dataframe(table, hide_index=True, height=table_height(len(ops), _OPS_AT_ONCE))
 
 
 def _findings(findings: list[Finding]) -> None:

@@ -11,6 +11,7 @@ from graphdebug.ui import state
 from graphdebug.ui.graph_view import Overlay, Shade, overlay_of_nodes
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.state import Choice
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.tables import left_out_columns, left_out_table, run_columns, run_table
 from graphdebug.ui.words import plain, plural
 from graphdebug.view.coloring import NONFINITE
@@ -66,7 +67,7 @@ def run_table_view(job: JobEntry, result: RunResult, focus: str | None) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(283, 38 + 35 * max(1, len(result.rows))),
+        height=table_height(len(result.rows), 7),
         column_config=run_columns(table),
         on_select=choose,
         selection_mode=ROW_MODES,

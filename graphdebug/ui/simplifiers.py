@@ -8,6 +8,7 @@ from graphdebug.jobs import service
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.last_feeds import feeds_to_run
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobState, ModelEntry
@@ -52,6 +53,7 @@ def _shown(result: SimplifiersResult) -> None:
             }
         ),
         hide_index=True,
+        height=table_height(len(result.tools)),
         column_config={"seconds": st.column_config.NumberColumn(format="%.2f")},
     )
     for each in result.tools:

@@ -19,6 +19,7 @@ from graphdebug.ui.last_feeds import ask_feeds
 from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.part_files import archive, differences
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
@@ -126,6 +127,7 @@ def _shown(entry: ModelEntry, job: JobEntry, result: SplitResult) -> None:
             }
         ),
         hide_index=True,
+        height=table_height(len(parts)),
         on_select="rerun",
         selection_mode=ROW_MODES,
         key=_PARTS,

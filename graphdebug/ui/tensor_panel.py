@@ -12,6 +12,7 @@ from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.ui import plots
 from graphdebug.ui.facts import fact_grid, number
 from graphdebug.ui.slices import Values, cells, channel_grid, cut, plane, shrink
+from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import dtype, plain, plural, shape
 from graphdebug.workspace.entries import JobEntry
 
@@ -150,7 +151,7 @@ def _table(row: TensorRow, picked: Values, at: tuple[int, int]) -> None:
     left = _page("Columns", picked.shape[1], at[1], f"table:columns:{row.name}:{picked.shape}")
     part = cells(picked[top : top + _PAGE, left : left + _PAGE])
     labels = [str(left + column) for column in range(part.shape[1])]
-    st.dataframe(pd.DataFrame(part, range(top, top + part.shape[0]), labels), height=min(360, 38 + 35 * len(part)))
+    st.dataframe(pd.DataFrame(part, range(top, top + part.shape[0]), labels), height=table_height(len(part), 9))
 
 
 def _page(what: str, length: int, at: int, key: str) -> int:

@@ -1,7 +1,7 @@
 """Two graphs side by side: what is the same, what was changed, what is in one only, what stands for several."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -9,12 +9,13 @@ from itertools import islice
 
 from graphdebug.model.engine_layers import DOMAIN
 from graphdebug.model.records import ValueType
-from graphdebug.view.fusing import groups
+from graphdebug.view.fusing import Group, groups
 from graphdebug.view.labels import shortened, type_label
-from graphdebug.view.matching import Pairing, pairing
+from graphdebug.view.matching import NONE, Pairing, pairing
 from graphdebug.view.outline import Outline, Unit
 
 _MOST_SAID, _LONGEST_SAID = 12, 200
+_MOST_FUSED = 12
 COMMUTATIVE = frozenset(("Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"))
 """Operators whose inputs may come in any order."""
 
@@ -76,7 +77,7 @@ class Matching:
 def matching(left: Outline, right: Outline) -> Matching:
     """Match two graphs."""
     pairs = pairing(left, right)
-    found = groups(pairs)
+    found = [*_credible(pairs, groups(pairs))]
     group_of: tuple[dict[int, int], dict[int, int]] = ({}, {})
     for number, group in enumerate(found):
         for side in (0, 1):
@@ -84,6 +85,17 @@ def matching(left: Outline, right: Outline) -> Matching:
     differ = _Differ(pairs, group_of, [bool(ours and theirs) for ours, theirs in found])
     matches = [differ.match(ours, theirs) for ours, theirs in found]
     return Matching(left, right, tuple(_in_order(matches)))
+
+
+def _credible(pairs: Pairing, found: Iterable[Group]) -> Iterator[Group]:
+    """Take apart groups that are large on both sides: nothing fuses dozens of nodes into dozens, these are others."""
+    for ours, theirs in found:
+        if min(len(ours), len(theirs)) <= _MOST_FUSED:
+            yield ours, theirs
+            continue
+        mates = {unit: pairs.mates[0][unit] for unit in ours}
+        yield from (((unit,), () if mate == NONE else (mate,)) for unit, mate in mates.items())
+        yield from (((), (unit,)) for unit in theirs if pairs.mates[1][unit] == NONE)
 
 
 def _in_order(matches: list[Match]) -> Iterator[Match]:

@@ -165,7 +165,7 @@ def test_a_model_is_split_into_parts_that_chain(page: Page, server: str, samples
         with suppress(AssertionError):
             expect(page.get_by_text("This is a part")).to_be_visible(timeout=10_000)
             break
-    expect(page.get_by_text(re.compile("^[1-9] nodes · "))).to_be_visible()
+    expect(page.get_by_text(re.compile("^[1-9] nodes · ")).first).to_be_visible()
 
 
 def each_part_computes_what_the_whole_does(folder: Path, whole: Path, feeds: dict[str, np.ndarray]) -> None:

@@ -361,3 +361,16 @@ def test_a_value_that_everything_uses_is_matched_in_time() -> None:
 
     found = between(star("Relu"), star("Sigmoid"))
     assert found.sentence == "1 of 4,001 nodes differ: 1 changed."
+
+
+def test_two_models_of_which_nothing_is_the_same_are_not_said_to_be_fused() -> None:
+    def chain(ops: str) -> Model:
+        count = 60
+        names = ["x", *(f"{ops}{at}" for at in range(1, count)), "y"]
+        nodes = [
+            helper.make_node(ops.split()[at % 3], [names[at]], [names[at + 1]], f"{ops}{at}") for at in range(count)
+        ]
+        return model_of(nodes)
+
+    found = between(chain("Relu Sin Exp"), chain("Neg Tanh Abs"))
+    assert found.sentence == "120 of 120 nodes differ: 60 only left, 60 only right."
