@@ -46,7 +46,7 @@ def check_edit(before: Model, after: Model, splices: Sequence[Splice]) -> Checke
     """
     changes = touched(after, splices)
     known = retyped(before, after, splices, changes)
-    shapes = reshaped(after, changes, known.types)
+    shapes = reshaped(after, changes, known)
     found: list[Finding] = []
     if changes.header:
         found += [*version_findings(after.proto), *signature_findings(after), *function_findings(after)]

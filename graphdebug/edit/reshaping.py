@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import onnx
 
 from graphdebug.edit.declaring import declared
-from graphdebug.edit.retyping import around
+from graphdebug.edit.retyping import Retyped, around
 from graphdebug.edit.touched import Changes, Touched
 from graphdebug.model.check import objection
 from graphdebug.model.document import Model, Types
@@ -16,11 +16,13 @@ from graphdebug.model.records import Finding, ValueType
 from graphdebug.model.refs import MAIN_GRAPH, NodeRef, parent_path
 from graphdebug.model.shapes import Complaint, infer
 from graphdebug.model.tensors import payload_bytes
-from graphdebug.model.value_types import declared_types, tensor_type
+from graphdebug.model.value_types import tensor_type
 from graphdebug.model.wire import THRESHOLD
 
-_MOST, _MOST_CONFIRMED = 64, 5_000
+_MOST = 64
 """Nodes that are looked at; what lies further behind is inferred with the whole model."""
+_MOST_CONFIRMED = 5_000
+"""Nodes of a model that is inferred as a whole to confirm that shapes do not fit: larger ones take too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +33,19 @@ class Reshaped:
     findings: tuple[Finding, ...]
 
 
-def reshaped(model: Model, changes: Changes, types: Types) -> Reshaped:
-    """Infer the shapes of what ``changes`` touched in ``model`` and of what follows; ``types`` were known before.
+def reshaped(model: Model, changes: Changes, known: Retyped) -> Reshaped:
+    """Infer the shapes of what ``changes`` touched in ``model`` and of what follows; ``known`` is what is known so far.
 
     Not within functions, of whose values nothing is known but by their calls, nor where nodes go in circles.
     """
-    after: dict[str, Mapping[str, ValueType]] = dict(types)
+    after: dict[str, Mapping[str, ValueType]] = dict(known.types)
     found: list[Complaint] = []
     for path, here in changes.graphs.items():
         index = model.graphs[path]
         nodes = [] if path.startswith("fn:") or index.stuck else _behind(index, here)
         if not nodes:
             continue
-        stated = declared_types(index.proto)
+        stated = known.declared[path]
         excerpt = _excerpt(model, index, nodes, around(after, path), stated)
         inferred = infer(Model(excerpt, model.path, values=model.values))
         found += (_placed(each, path, nodes) for each in inferred.complaints)

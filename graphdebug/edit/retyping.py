@@ -22,10 +22,14 @@ from graphdebug.model.value_types import declared_types
 
 @dataclass(frozen=True, slots=True)
 class Retyped:
-    """Types as far as known, what a graph declares first; and the nodes that may take or make others now."""
+    """Types as far as known, what a graph declares first; and the nodes that may take or make others now.
+
+    ``declared`` is what the graphs that were touched state themselves.
+    """
 
     types: Types
     nodes: Mapping[str, Set[int]]
+    declared: Types
 
 
 def retyped(before: Model, after: Model, splices: Sequence[Splice], changes: Changes) -> Retyped:
@@ -47,7 +51,7 @@ def retyped(before: Model, after: Model, splices: Sequence[Splice], changes: Cha
             known.pop(name, None)
         known.update(carrier.declared(path))
         carrier.carry(path, nodes | lost | carrier.users(path, values), forgotten)
-    return Retyped(types, carrier.seen)
+    return Retyped(types, carrier.seen, {path: carrier.declared(path) for path in changes.graphs})
 
 
 def around(types: Types, path: str) -> Mapping[str, ValueType]:

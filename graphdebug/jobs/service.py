@@ -203,13 +203,13 @@ def open_engine_layers(workspace: Workspace, file: Path) -> str:
     with saying_what_is_wrong(f"Reading {file.name}"):
         if file.stat().st_size > LARGEST_LAYERS:
             raise WorkspaceError(f"{file.name} is larger than {size_text(LARGEST_LAYERS)}.")
-        model_id = sha256(b"engine layers\0" + file.read_bytes()).hexdigest()[:16]
     name = f"{file.stem[:_LONGEST_STEM]} (engine).onnx"
     request = LayersRequest(str(file), name)
     job = workspace.add_job("open", _LAYERS, request, title=name)
 
     def work(task: Task) -> dict[str, Any]:
         made = Path(task.run(_LAYERS, request, Limits(), OptimizeResult).path)
+        model_id = sha256(b"engine layers\0" + file.read_bytes()).hexdigest()[:16]
         return _register(task, model_id, made, made.parent)
 
     return _begin(workspace, job, work)

@@ -26,7 +26,6 @@ _KEPT = 4
 """So many diffs of a model are kept: another is soon made."""
 _SIGNS = {Kind.CHANGED: "≠ changed", Kind.FUSED: "⇒ fused", Kind.LEFT: "− only left", Kind.RIGHT: "+ only right"}
 _MOST_LINES = 19
-"""Pixels of a line, and of the whole table."""
 _TABLE = "side_by_side:differences"
 
 

@@ -28,6 +28,8 @@ def unknown_types(
 
     A run tells only of values of the main graph.
     """
+    if not names:
+        return {}
     found = _learned(entry, names)
     if found:
         st.caption(f"{plural(len(found), 'type')} learned from a run: {plain(', '.join(sorted(found)))}.")

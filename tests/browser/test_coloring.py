@@ -134,7 +134,9 @@ def measure(page: Page) -> None:
 
 def test_three_thousand_nodes_are_coloured(page: Page, server: str, tmp_path: Path) -> None:
     show(page, server, three_thousand_nodes(tmp_path)[0])
+    job(page, "Compare", "Optimisation off vs all", "Compare", "comparison=", re.compile("tensors match"))
+    go(page, "Graph")
     page.get_by_text("Colours", exact=True).click()
-    for title in ("Multiply-accumulates", "Element type"):
+    for title in ("Multiply-accumulates", "Quantisation", "Error, added (estimated)"):
         choose(page, title, OVERLAYS[title])
     measure(page)

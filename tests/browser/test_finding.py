@@ -103,6 +103,12 @@ def test_cones_and_all_of_an_operator_stand_out(blocks: Page) -> None:
     blocks.keyboard.press("d")
     chip(blocks, "Downstream of /block3/conv")
     assert "n:4" in lit(blocks) and "n:3" not in lit(blocks) and "o:y" in lit(blocks)
+    blocks.get_by_role("button", name="All Conv").last.click()
+    chip(blocks, "All Conv")
+    assert len(lit(blocks)) == 5
+    blocks.locator(VIEW).focus()
+    blocks.keyboard.press("u")
+    chip(blocks, "Upstream of /block3/conv")
     blocks.keyboard.press("a")
     chip(blocks, "All Conv")
     assert len(lit(blocks)) == 5
