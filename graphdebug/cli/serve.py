@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import click
 
 from graphdebug.cli.console import CommandError, plain
+from graphdebug.runtime import trust
 
 _ROOT = Path(__file__).resolve().parents[2]
 _FIRST_PORT = 8501
@@ -30,13 +31,20 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 )
 @click.option("--host", default="localhost", show_default=True, help="Address to listen on; 0.0.0.0 for the network.")
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in a browser.")
-def serve(model: Path | None, port: int | None, host: str, open_browser: bool) -> int:
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Let the pages run code that is named in them: PyTorch modules, other interpreters, libraries of operators. "
+    "Whoever reaches the pages can then run anything on this machine.",
+)
+def serve(model: Path | None, port: int | None, host: str, open_browser: bool, allow_code: bool) -> int:
     """Start the browser app, with MODEL open in it, and print its address. Ctrl-C ends it."""
     app = _ROOT / "app.py"
     if not app.is_file():
         raise CommandError("The pages do not come with the installed package: run `graphdebug serve` from a checkout.")
     port = _free_port(host) if port is None else _checked_port(host, port)
     query = f"?{urlencode({'model': _open(model)})}" if model else ""
+    trust.allow_code(allow_code)
     server = subprocess.Popen(_command(app, host, port), cwd=_ROOT)
     signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     shown = "localhost" if host in _ANY_ADDRESS else host

@@ -12,6 +12,10 @@ of graphdebug, runs alone in a worker process and may write files only below ``f
 """
 
 
+def silent(fraction: float | None, message: str) -> None:
+    """Take progress and tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a worker may take. ``memory`` bounds private memory in bytes, ``seconds`` wall time, ``output`` one file."""

@@ -7,6 +7,7 @@ from graphdebug.model.document import Model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
+from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.runtime.taps import chosen
 
@@ -14,7 +15,7 @@ from graphdebug.runtime.taps import chosen
 class FileBackend:
     """Reads ``path``: an ``.npz`` (such as a run's ``tensors.npz``), a folder of ``.npy`` files or one ``.npy``."""
 
-    def __init__(self, spec: BackendSpec) -> None:
+    def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
         """Keep the SPEC."""
         self.spec = spec
 

@@ -18,6 +18,7 @@ from graphdebug.model.document import Model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
+from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.onnxruntime_options import CPU, Configuration, configuration, missing_provider, sentence
 from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, is_readable, to_feed, type_of_argument
 from graphdebug.runtime.taps import chosen, expose, model_inputs, named
@@ -30,7 +31,7 @@ _KEPT_INLINE = 1024
 class OnnxRuntimeBackend:
     """ONNX Runtime. Its options are listed in ``registry.backends()``; keys with a dot are session config keys."""
 
-    def __init__(self, spec: BackendSpec) -> None:
+    def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
         """Keep the SPEC; nothing is checked before ``probe`` or ``prepare``."""
         self.spec = spec
 

@@ -16,13 +16,14 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.walk import stored_tensors
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
+from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.taps import chosen, model_inputs
 
 
 class ReferenceBackend:
     """The reference evaluator. It fuses nothing, so that every mode but ``PLAIN`` can tap every tensor."""
 
-    def __init__(self, spec: BackendSpec) -> None:
+    def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
         """Keep the SPEC, which has no options."""
         self.spec = spec
 

@@ -7,17 +7,23 @@ import importlib
 from dataclasses import dataclass
 
 from graphdebug.runtime.backend import Backend, BackendSpec
+from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.spec import SpecError, parse_spec
+from graphdebug.runtime.trust import code_allowed
 
 
 @dataclass(frozen=True, slots=True)
 class OptionInfo:
-    """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out."""
+    """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out.
+
+    ``runs_code``: setting it runs code that the user names, which a server must have been started to allow.
+    """
 
     key: str
     help: str
     values: tuple[str, ...] = ()
     default: str = ""
+    runs_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,14 @@ def backends() -> tuple[BackendInfo, ...]:
     return tuple(info for _, info in _BACKENDS.values())
 
 
-def backend(spec: BackendSpec | str) -> Backend:
+def backend(spec: BackendSpec | str, progress: Progress = silent) -> Backend:
     """Return the backend that ``spec`` names, its options checked against those it has.
 
+    ``progress`` is told of what takes long, such as building an engine.
+
     Raises:
-        SpecError: unknown backend, unknown option or a value that the option cannot have.
+        SpecError: unknown backend, unknown option, a value that the option cannot have, or one that runs code where
+            that is not allowed.
     """
     if isinstance(spec, str):
         spec = parse_spec(spec)
@@ -99,8 +108,14 @@ def backend(spec: BackendSpec | str) -> Backend:
     place, info = _BACKENDS[spec.name]
     _check(spec, info)
     module, _, factory = place.partition(":")
-    made: Backend = getattr(importlib.import_module(module), factory)(spec)
+    made: Backend = getattr(importlib.import_module(module), factory)(spec, progress)
     return made
+
+
+def runs_code(spec: BackendSpec) -> str:
+    """Return the first option of ``spec`` that runs code of the user's choice; empty: none does."""
+    options = {option.key: option for option in _BACKENDS[spec.name][1].options}
+    return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
 
 
 def _check(spec: BackendSpec, info: BackendInfo) -> None:
@@ -116,3 +131,9 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
             raise SpecError(
                 f"Option {key} of {spec.name} cannot be {value!r}; it is one of {', '.join(option.values)}."
             )
+    code = runs_code(spec)
+    if code and not code_allowed():
+        raise SpecError(
+            f"Option {code} of {spec.name} runs code on the machine of this server, which was not started to allow it: "
+            "start it with `graphdebug serve --allow-code`."
+        )

@@ -38,7 +38,7 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
     """
     started = time.perf_counter()
     progress(None, "opening the model")
-    runner = backend(request.backend)
+    runner = backend(request.backend, progress)
     model = open_model(request.model)
     asked = _Asked.of(request, model)
     inputs = model_inputs(model)

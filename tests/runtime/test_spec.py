@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from graphdebug.runtime.backend import BackendSpec
 from graphdebug.runtime.registry import backend, backends
 from graphdebug.runtime.spec import SpecError, parse_spec
+from graphdebug.runtime.trust import VARIABLE
 
 keys = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True)
 texts = st.text(st.characters(exclude_characters=",", exclude_categories=["Cs"]), max_size=20)
@@ -64,3 +65,16 @@ def test_an_absent_provider_says_how_to_get_it() -> None:
 
 def test_numbers_must_be_numbers() -> None:
     assert "whole number" in backend("onnxruntime:threads=many").probe().reason
+
+
+def test_code_runs_only_where_that_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = [(info.name, option.key) for info in backends() for option in info.options if option.runs_code]
+    for name, key in running:
+        monkeypatch.setenv(VARIABLE, "0")
+        with pytest.raises(SpecError, match=f"Option {key} of {name} runs code.*--allow-code"):
+            backend(f"{name}:{key}=/some/thing")
+        monkeypatch.delenv(VARIABLE)
+        with pytest.raises(SpecError, match="--allow-code"):
+            backend(f"{name}:{key}=/some/thing")
+        monkeypatch.setenv(VARIABLE, "1")
+        assert backend(f"{name}:{key}=/some/thing").spec.name == name
