@@ -141,7 +141,9 @@ def submit(
     Raises:
         WorkspaceError: the job could not be recorded.
     """
-    job = workspace.add_job(kind, call, request, title=title, model_id=model_id)
+    entry = workspace.model(model_id) if model_id else None
+    state = drafts.state_of(entry) if entry is not None else ""
+    job = workspace.add_job(kind, call, request, title=title, model_id=model_id, draft_state=state)
 
     def work(task: Task) -> dict[str, Any]:
         task.run(call, request, limits or Limits(), msgspec.Raw)

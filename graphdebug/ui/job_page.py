@@ -9,6 +9,7 @@ from graphdebug.compare.records import COMPARE_JOB
 from graphdebug.jobs import service
 from graphdebug.ui import state
 from graphdebug.ui.empty_state import no_model
+from graphdebug.ui.results import is_of_earlier_state
 from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, ModelEntry
@@ -35,6 +36,11 @@ def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | Non
     if wanted and job is None:
         st.warning(
             f"The {state.RESULTS[kind]} of this link is not in the workspace any more.", icon=":material/link_off:"
+        )
+    if job is not None and is_of_earlier_state(entry, job):
+        st.info(
+            f"The model was edited since: this {state.RESULTS[kind]} is of how it was, the graph of how it is now.",
+            icon=":material/history:",
         )
     page(entry, job)
 

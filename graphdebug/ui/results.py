@@ -13,9 +13,10 @@ from graphdebug.compare.records import CompareRequest, CompareResult, Row, Toler
 from graphdebug.jobs import service
 from graphdebug.model.document import NotAModel
 from graphdebug.model.refs import MAIN_GRAPH
-from graphdebug.runtime.latency import LatencyRequest, LatencyResult
+from graphdebug.runtime.latency import LatencyResult
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.ui import state
+from graphdebug.workspace import drafts
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
@@ -55,10 +56,24 @@ def latency_result(entry: ModelEntry, job_id: str) -> LatencyResult:
         WorkspaceError: there is none, or it is one of the model before it was edited: nodes are numbered anew.
     """
     job = state.workspace().job(job_id)
-    measured = _request(job, LatencyRequest) if job is not None else None
-    if measured is not None and measured.model != entry.location:
+    if job is not None and is_of_earlier_state(entry, job):
         raise WorkspaceError("This was measured before the model was edited: measure it again.")
     return _latency_result(state.workspace().root, job_id)
+
+
+def is_of_earlier_state(entry: ModelEntry, job: JobEntry) -> bool:
+    """Say whether a job of the model ``entry`` is about what the model was before it was edited."""
+    if job.model_id != entry.id or not entry.source:
+        return False
+    try:
+        return job.draft_state != _draft_state((entry.id, entry.revision), entry)
+    except WorkspaceError:  # `entry` itself is of long ago
+        return True
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _draft_state(state_of_model: tuple[str, int], _entry: ModelEntry) -> str:
+    return drafts.state_of(_entry)
 
 
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)

@@ -8,6 +8,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from sqlalchemy import delete, insert, select, update
 from graphdebug.edit.splice import Splice
 from graphdebug.model.records import ModelRecord
 from graphdebug.workspace import schema
-from graphdebug.workspace.disk import WorkspaceError, remove, size_of
+from graphdebug.workspace.disk import WorkspaceError, remove, saying_what_is_wrong, size_of
 from graphdebug.workspace.entries import EditEntry, ModelEntry
 from graphdebug.workspace.store import SKELETON, TYPES, VALUES, Workspace
 from graphdebug.workspace.times import now, time_of
@@ -80,6 +81,18 @@ def current(workspace: Workspace, draft_id: str) -> ModelEntry:
     if entry is None:
         raise WorkspaceError("This edited model is not in the workspace any more.")
     return entry
+
+
+def state_of(entry: ModelEntry) -> str:
+    """Return what tells the states of a draft apart: the same after an edit and its undoing; empty: it is no draft.
+
+    Raises:
+        WorkspaceError: this state is not kept any more.
+    """
+    if not entry.source:
+        return ""
+    with saying_what_is_wrong(f"Reading {entry.name}"):
+        return sha256(Path(entry.location.skeleton).read_bytes()).hexdigest()[:16]
 
 
 def busy() -> WorkspaceError:

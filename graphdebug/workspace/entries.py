@@ -72,7 +72,8 @@ class JobEntry:
 
     ``progress`` is a share in [0, 1], None when unknown. ``request`` is the request's JSON. ``summary`` holds the few
     facts that lists show (``{"outcome": "differ", "sentence": …}``). Times are UTC. ``owner`` is the server that runs
-    the job: its process id, a dash, and when it started.
+    the job: its process id, a dash, and when it started. ``draft_state`` tells what a model that is being edited
+    was when the job began (``drafts.state_of``), empty for others.
     """
 
     id: str
@@ -92,6 +93,7 @@ class JobEntry:
     started: datetime | None = None
     finished: datetime | None = None
     owner: str = ""
+    draft_state: str = ""
 
     @property
     def process(self) -> str:

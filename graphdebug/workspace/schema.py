@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from graphdebug.workspace.disk import WorkspaceError
 
-VERSION = 3
+VERSION = 4
 _BUSY_MILLISECONDS = 15_000
 _SINCE_2 = (
     "source VARCHAR REFERENCES models (id)",
@@ -36,6 +36,8 @@ _SINCE_2 = (
 """Columns of ``models`` that format 1 lacks."""
 _SINCE_3 = "comparison VARCHAR NOT NULL DEFAULT ''"
 """A column of ``edits`` that format 2 lacks."""
+_SINCE_4 = "draft_state VARCHAR NOT NULL DEFAULT ''"
+"""A column of ``jobs`` that format 3 lacks."""
 
 metadata = MetaData()
 
@@ -89,6 +91,8 @@ jobs = Table(
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("finished", Float),
+    # What a draft was when the job began (drafts.state_of); empty: the model is no draft.
+    Column("draft_state", String, nullable=False, server_default=""),
     Index("jobs_by_model", "model_id", "created"),
     Index("jobs_by_state", "state"),
 )
@@ -127,6 +131,8 @@ def connect(path: Path) -> Engine:
                 connection.exec_driver_sql(f"ALTER TABLE models ADD COLUMN {column}")
         if version == 2:
             connection.exec_driver_sql(f"ALTER TABLE edits ADD COLUMN {_SINCE_3}")
+        if 1 <= version <= 3:
+            connection.exec_driver_sql(f"ALTER TABLE jobs ADD COLUMN {_SINCE_4}")
         if version < VERSION:
             metadata.create_all(connection)
             connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")

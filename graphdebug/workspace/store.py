@@ -166,7 +166,9 @@ class Workspace:
             row = connection.execute(select(schema.jobs).where(schema.jobs.c.id == job_id)).one_or_none()
         return self._job(row) if row else None
 
-    def add_job(self, kind: str, call: str, request: Any, *, title: str = "", model_id: str | None = None) -> JobEntry:
+    def add_job(
+        self, kind: str, call: str, request: Any, *, title: str = "", model_id: str | None = None, draft_state: str = ""
+    ) -> JobEntry:
         """Record a queued job, make its folder and return it. ``request`` is any record msgspec can encode."""
         job_id = secrets.token_hex(8)
         with saying_what_is_wrong("Recording a job"), self._writing.begin() as connection:
@@ -181,6 +183,7 @@ class Workspace:
                     request=msgspec.json.encode(request).decode(),
                     owner=owner(),
                     created=now(),
+                    draft_state=draft_state,
                 )
             )
             self.job_folder(job_id).mkdir()
@@ -355,6 +358,7 @@ class Workspace:
             started=time_of(row.started) if row.started else None,
             finished=time_of(row.finished) if row.finished else None,
             owner=row.owner,
+            draft_state=row.draft_state,
         )
 
 

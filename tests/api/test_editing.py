@@ -84,6 +84,19 @@ def test_the_model_is_run_before_and_after(workspace: Workspace, source: ModelEn
     assert (job.summary["outcome"], job.summary["matched"], job.summary["not_compared"]) == ("match", 1, 0)
 
 
+def test_a_state_is_told_by_what_it_is_not_by_how_it_came_about(workspace: Workspace, source: ModelEntry) -> None:
+    assert drafts.state_of(source) == ""
+    draft = editing.draft_of(workspace, source)
+    first = drafts.state_of(draft)
+    edited = editing.apply(workspace, draft.id, relu("/block1/out")).draft
+    job = service.wait(workspace, service.check_draft(workspace, edited))
+    assert job is not None and job.failure is None
+    checked = drafts.current(workspace, draft.id)
+    assert checked.revision != edited.revision
+    assert drafts.state_of(checked) == drafts.state_of(edited) != first
+    assert drafts.state_of(editing.go_to(workspace, draft.id, 0).draft) == first
+
+
 def test_two_tabs_add_up(workspace: Workspace, source: ModelEntry) -> None:
     draft = editing.draft_of(workspace, source)
     values = ["/block1/out", "/block2/out", "/block3/out", "/join/out"]

@@ -5,10 +5,16 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from graphdebug.api import editing
+from graphdebug.api.models import model_of
+from graphdebug.edit.changing import RenameNode
 from graphdebug.jobs import service
 from graphdebug.model.records import OpenRequest
+from graphdebug.runtime.requests import RunRequest
 from graphdebug.workspace.entries import JobState
 from graphdebug.workspace.store import Workspace
+
+RUN = "graphdebug.runtime.run:run_job"
 
 
 def page_app(kind: str) -> None:
@@ -49,6 +55,31 @@ def test_a_link_to_a_job_opens_it_with_its_model(
     app.query_params["model"] = "0" * 16
     app.run()
     assert "What it is for." in app.info[0].value
+
+
+def test_what_ran_before_an_edit_says_so_until_it_is_undone(workspace: Workspace, samples: Path) -> None:
+    opened = service.wait(workspace, service.open_path(workspace, samples / "line.onnx"), 60)
+    assert opened is not None and opened.model_id is not None
+    source = workspace.model(opened.model_id)
+    assert source is not None
+    draft = editing.draft_of(workspace, source)
+    request = RunRequest(draft.location)
+    job = service.wait(workspace, service.submit(workspace, "run", RUN, request, model_id=draft.id), 60)
+    assert job is not None and job.failure is None
+
+    def says() -> list[str]:
+        app = AppTest.from_function(page_app, args=("run",), default_timeout=30)
+        app.query_params["run"] = job.id
+        app.run()
+        assert not app.exception
+        return [info.value for info in app.info]
+
+    assert says() == []
+    editing.apply(workspace, draft.id, RenameNode(node=model_of(draft).graphs[""].names[0], name="another"))
+    (sentence,) = says()
+    assert "edited since" in sentence
+    editing.go_to(workspace, draft.id, 0)
+    assert says() == []
 
 
 def follow_app(job_id: str) -> None:

@@ -229,7 +229,7 @@ def test_a_workspace_of_format_1_opens_with_all_it_holds(workspace: Workspace, t
     with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
         kept = "id, name, path, in_place, bytes, record, created, opened"
         connection.executescript(
-            "PRAGMA foreign_keys = OFF; DROP TABLE edits;"
+            "PRAGMA foreign_keys = OFF; DROP TABLE edits; ALTER TABLE jobs DROP COLUMN draft_state;"
             "CREATE TABLE earlier (id VARCHAR NOT NULL, name VARCHAR NOT NULL, path VARCHAR NOT NULL,"
             " in_place BOOLEAN NOT NULL, bytes INTEGER NOT NULL, record VARCHAR NOT NULL, created FLOAT NOT NULL,"
             " opened FLOAT NOT NULL, PRIMARY KEY (id));"
@@ -250,11 +250,23 @@ def test_edits_of_a_workspace_of_format_2_are_kept(workspace: Workspace, tmp_pat
     drafts.keep(workspace, draft, 1, lambda folder: None, RECORD, [drafts.NewEdit("Sort nodes", "{}", ("Done.",), ())])
     before = drafts.edits_of(workspace, draft.id)
     with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
-        connection.executescript("ALTER TABLE edits DROP COLUMN comparison; PRAGMA user_version = 2;")
+        connection.executescript(
+            "ALTER TABLE jobs DROP COLUMN draft_state;"
+            "ALTER TABLE edits DROP COLUMN comparison; PRAGMA user_version = 2;"
+        )
     again = Workspace(workspace.root)
     assert len(before) == 1 and drafts.edits_of(again, draft.id) == before
     drafts.note_comparison(again, draft.id, 0, "job")
     assert drafts.edits_of(again, draft.id)[0].comparison == "job"
+
+
+def test_jobs_of_a_workspace_of_format_3_are_kept(workspace: Workspace) -> None:
+    before = workspace.add_job("run", "graphdebug.x:y", {})
+    with sqlite3.connect(workspace.root / "workspace.sqlite3") as connection:
+        connection.executescript("ALTER TABLE jobs DROP COLUMN draft_state; PRAGMA user_version = 3;")
+    again = Workspace(workspace.root)
+    assert again.job(before.id) == before
+    assert again.add_job("run", "graphdebug.x:y", {}, draft_state="abc").draft_state == "abc"
 
 
 def test_a_newer_database_is_left_alone(workspace: Workspace) -> None:
