@@ -6,6 +6,7 @@ The model that an edit makes is handed to the cache of open models, so that nobo
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from filecmp import cmp
+from itertools import chain
 from pathlib import Path
 from shutil import copyfile
 
@@ -93,13 +94,13 @@ def apply(
 def start(
     workspace: Workspace,
     draft_id: str,
-    operation: Operation,
+    *operations: Operation,
     files: Mapping[str, Path] | None = None,
     feeds: FeedSpec | None = None,
 ) -> str:
-    """Do an operation that takes long, or needs foreign code, in a worker; returns the job's id.
+    """Do operations, all or none, that take long or need foreign code, in a worker; returns the job's id.
 
-    With ``feeds``, another job runs the model before and after it; the edit knows it.
+    With ``feeds``, another job runs the model before and after them; the last edit knows it.
 
     Raises:
         EditError: another file of a name was given before.
@@ -108,21 +109,22 @@ def start(
     draft = drafts.current(workspace, draft_id)
     _give(draft, files or {})
 
-    def keep(result: ApplyResult, splices: tuple[Splice, ...]) -> None:
-        before = model_of(draft)
-        new = NewEdit(operation.title, encode(operation), result.notes, splices)
+    def keep(result: ApplyResult, each: tuple[tuple[Splice, ...], ...]) -> None:
+        before, splices = model_of(draft), tuple(chain.from_iterable(each))
+        steps = zip(operations, result.steps, each, strict=True)
+        new = [NewEdit(made.title, encode(operation), made.notes, mine) for operation, made, mine in steps]
+        after = done(before, splices)
         try:
-            step = _kept(
-                workspace, draft, draft.position + 1, before, done(before, splices), splices, result.notes, [new]
-            )
+            step = _kept(workspace, draft, draft.position + len(new), before, after, splices, new=new)
         except Changed:
             raise WorkspaceError("The model was edited meanwhile: do it again.") from None
         if feeds is not None:
-            _compare(workspace, draft, step.draft, operation.title, feeds)
+            _compare(workspace, draft, step.draft, operations[-1].title, feeds)
         service.check_draft(workspace, step.draft)
 
-    request = ApplyRequest(draft.location, encode(operation), str(given(draft)))
-    return service.edit_draft(workspace, draft, request, f"{operation.title}: {draft.name}", keep)
+    request = ApplyRequest(draft.location, tuple(map(encode, operations)), str(given(draft)))
+    what = operations[0].title if len(operations) == 1 else f"{len(operations):,} changes"
+    return service.edit_draft(workspace, draft, request, f"{what}: {draft.name}", keep)
 
 
 def go_to(workspace: Workspace, draft_id: str, position: int) -> Step:

@@ -1,4 +1,4 @@
-"""Jobs that edit: a model file by a recipe, checked and written if it is sound; and one heavy operation on a draft."""
+"""Jobs that edit: a model file by a recipe, checked and written if it is sound; and heavy operations on a draft."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ EDIT_JOB = "graphdebug.edit.job:edit_job"
 APPLY_JOB = "graphdebug.edit.job:apply_job"
 
 SPLICES_FILE = "splices.msgpack"
-"""In the folder of an `apply_job`: a tuple of Splice."""
+"""In the folder of an `apply_job`: what each operation did, a tuple of tuples of Splice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,39 +115,43 @@ def edit_job(request: EditRequest, folder: Path, progress: Callable[[float | Non
 
 @dataclass(frozen=True, slots=True)
 class ApplyRequest:
-    """Do one operation (as JSON) on a model as it is now. Large new values go to the model's folder of values.
+    """Do operations (each as JSON) on a model as it is now. Large new values go to the model's folder of values.
 
-    ``files`` is the folder of the files that the operation names.
+    ``files`` is the folder of the files that the operations name.
     """
 
     model: ModelLocation
-    operation: str
+    operations: tuple[str, ...]
     files: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What was done, and what the user should know of it. The splices are in the file `SPLICES_FILE`."""
+    """What was done, operation by operation. The splices are in the file `SPLICES_FILE`."""
 
-    title: str
-    notes: tuple[str, ...] = ()
+    steps: tuple[EditStep, ...]
 
 
 def apply_job(request: ApplyRequest, folder: Path, progress: Callable[[float | None, str], None]) -> ApplyResult:
-    """Do an operation that runs foreign code (`Operation.heavy`) and leave its splices in ``folder``; a job function.
+    """Do operations, of which some run foreign code (`Operation.heavy`), all or none; a job function.
 
     Raises:
-        EditError: it cannot be done.
+        EditError: one cannot be done.
         NotAModel: what was kept of the model is none.
         OSError: a file cannot be read or written.
     """
-    operation = decode(request.operation)
+    operations = [decode(each) for each in request.operations]
     progress(None, "reading the structure")
     model = open_model(request.model)
-    progress(None, operation.title)
-    done = edited(model, operation, files=Path(request.files) if request.files else None)
-    (folder / SPLICES_FILE).write_bytes(msgspec.msgpack.encode(done.splices))
-    return ApplyResult(operation.title, done.notes)
+    steps, splices = [], []
+    for number, operation in enumerate(operations):
+        progress(number / len(operations), operation.title)
+        done = edited(model, operation, files=Path(request.files) if request.files else None)
+        steps.append(EditStep(operation.title, done.notes))
+        splices.append(done.splices)
+        model = done.model
+    (folder / SPLICES_FILE).write_bytes(msgspec.msgpack.encode(splices))
+    return ApplyResult(tuple(steps))
 
 
 def _said(finding: Finding) -> tuple[str, str]:

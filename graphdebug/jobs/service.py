@@ -241,15 +241,15 @@ def edit_draft(
     draft: ModelEntry,
     request: ApplyRequest,
     title: str,
-    keep: Callable[[ApplyResult, tuple[Splice, ...]], None],
+    keep: Callable[[ApplyResult, tuple[tuple[Splice, ...], ...]], None],
 ) -> str:
-    """Do an operation on a draft in a worker; ``keep`` is called with what came of it. Returns the job's id."""
+    """Do operations on a draft in a worker; ``keep`` is called with what came of each. Returns the job's id."""
     job = workspace.add_job("edit", APPLY_JOB, request, title=title, model_id=draft.id)
 
     def work(task: Task) -> dict[str, Any]:
         result = task.run(APPLY_JOB, request, Limits(), ApplyResult)
         written = task.job.folder / SPLICES_FILE
-        keep(result, msgspec.msgpack.decode(written.read_bytes(), type=tuple[Splice, ...]))
+        keep(result, msgspec.msgpack.decode(written.read_bytes(), type=tuple[tuple[Splice, ...], ...]))
         remove(task.job.folder)
         return {}
 

@@ -37,7 +37,7 @@ def do(entry: ModelEntry, operation: Operation, feeds: FeedSpec | None = None) -
     try:
         with _draft_of(entry) as draft:
             if operation.heavy:
-                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, files, feeds)
+                st.session_state[_STARTED] = editing.start(workspace, draft.id, operation, files=files, feeds=feeds)
                 _follow(draft)
                 return True
             step = editing.apply(workspace, draft.id, operation, files=files, feeds=feeds)
@@ -54,6 +54,10 @@ def replay(entry: ModelEntry, operations: Sequence[Operation]) -> bool:
     """Do the operations of a recipe on the open model, all or none; False when one cannot be done."""
     try:
         with _draft_of(entry) as draft:
+            if any(each.heavy for each in operations):
+                st.session_state[_STARTED] = editing.start(state.workspace(), draft.id, *operations)
+                _follow(draft)
+                return True
             step = editing.apply(state.workspace(), draft.id, *operations)
     except (EditError, WorkspaceError) as error:
         st.session_state[_REFUSED] = str(error)

@@ -30,12 +30,6 @@ def recipe_form(entry: ModelEntry, label: str) -> None:
             st.error(plain(str(error)), icon=":material/block:")
             return
         _titles(operations)
-        if heavy := [each for each in operations if each.heavy]:
-            st.caption(
-                f":orange[{plain(heavy[0].title)} runs in a process of its own: do this recipe by the command line, "
-                "`graphdebug edit MODEL --recipe r.json -o out.onnx`.]"
-            )
-            return
         if st.button(
             "Do it", type="primary", icon=":material/check:", key=f"recipe:do:{label}", disabled=not operations
         ):

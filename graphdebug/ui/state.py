@@ -7,10 +7,10 @@ a link reopens it in a fresh session. Streamlit clears it when the page changes;
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from time import monotonic
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from graphdebug.ui.marks import (
     KEPT_ELSEWHERE,
@@ -45,10 +45,6 @@ PARAMETERS = (
 )
 _OF_A_MODEL = PARAMETERS[1:]
 _OPEN = "graphdebug.open"
-_REPLACED = "graphdebug.open.replaced"
-_BEHIND = 2.0
-"""Seconds by which the browser's address may be behind what was opened."""
-_KEPT = 20
 _PICKED = "graphdebug.picked"
 _GROUP = "graphdebug.group"
 _MARKS = "graphdebug.marks"
@@ -82,15 +78,22 @@ def workspace() -> Workspace:
 
 
 def restore() -> None:
-    """Bring URL and session together at the start of a run: a URL that says something wins, an empty one is filled."""
+    """Bring URL and session together at the start of a run: what is open fills the URL, unless somebody went to that.
+
+    A browser tells its address with all it asks for, and may be behind what was opened since. It is believed when it
+    comes first, and when one goes back or forth.
+    """
     in_url = {name: st.query_params[name] for name in PARAMETERS if name in st.query_params}
-    if in_url != _open() and _was_open_lately(in_url):
-        _write(_open())  # the browser has not heard yet
-    elif in_url:
+    if in_url and (_OPEN not in st.session_state or _went_back_or_forth()):
         st.session_state[_OPEN] = in_url
         _read_marks(in_url)
     else:
         _write(_open())
+
+
+def _went_back_or_forth() -> bool:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and context.is_history_navigation
 
 
 def parameter(name: str) -> str | None:
@@ -108,11 +111,6 @@ def _open() -> dict[str, str]:
     return values
 
 
-def _was_open_lately(values: dict[str, str]) -> bool:
-    replaced: list[tuple[float, dict[str, str]]] = st.session_state.get(_REPLACED, [])
-    return any(values == earlier and monotonic() - when < _BEHIND for when, earlier in replaced)
-
-
 def _merged(changes: dict[str, str | None]) -> dict[str, str]:
     merged = {**_open(), **changes}
     return {name: value for name in PARAMETERS if (value := merged.get(name)) is not None}
@@ -123,10 +121,6 @@ def _write(values: dict[str, str]) -> None:
 
     Always in the same order, so that what looks alike has the same link.
     """
-    if values != _open():
-        replaced = st.session_state.setdefault(_REPLACED, [])
-        replaced.append((monotonic(), _open()))
-        del replaced[:-_KEPT]
     st.session_state[_OPEN] = values
     foreign = {name: value for name, value in st.query_params.items() if name not in PARAMETERS}
     wanted = foreign | values

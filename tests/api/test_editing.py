@@ -12,6 +12,7 @@ from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.errors import EditError
 from graphdebug.edit.following import follow_node
 from graphdebug.edit.nodes import DeleteNode, InsertNode
+from graphdebug.edit.operation import edited
 from graphdebug.jobs import service
 from graphdebug.model.document import open_model
 from graphdebug.model.refs import NodeRef
@@ -142,6 +143,21 @@ def test_what_takes_long_is_done_in_a_worker(workspace: Workspace, source: Model
     assert refused is not None and refused.failure is not None
     assert "999" in refused.failure.message
     assert drafts.current(workspace, draft.id).position == 0
+
+
+def test_several_changes_are_done_in_a_worker_all_or_none(workspace: Workspace, source: ModelEntry) -> None:
+    draft = editing.draft_of(workspace, source)
+    changes = relu("/block1/out"), ConvertOpset(version=21), relu("/block2/out")
+    failed = service.wait(workspace, editing.start(workspace, draft.id, *changes, DeleteNode(node="nobody")))
+    assert failed is not None and failed.failure is not None and "nobody" in failed.failure.message
+    assert drafts.current(workspace, draft.id).position == 0
+    job = service.wait(workspace, editing.start(workspace, draft.id, *changes))
+    assert job is not None and job.failure is None, job
+    after = drafts.current(workspace, draft.id)
+    assert [edit.title for edit in editing.history(workspace, after)] == [change.title for change in changes]
+    half = editing.go_to(workspace, draft.id, 1).model
+    again = model_of(editing.draft_of(workspace, source))
+    assert half.proto.SerializeToString() == edited(again, changes[0]).model.proto.SerializeToString()
 
 
 def test_a_model_with_drafts_stays(workspace: Workspace, source: ModelEntry) -> None:

@@ -12,7 +12,7 @@ import pytest
 from graphdebug.edit.constant_folding import FoldConstants
 from graphdebug.edit.conversion import ConvertOpset
 from graphdebug.edit.errors import EditError
-from graphdebug.edit.job import APPLY_JOB, SPLICES_FILE, ApplyRequest, ApplyResult
+from graphdebug.edit.job import APPLY_JOB, SPLICES_FILE, ApplyRequest, ApplyResult, EditStep
 from graphdebug.edit.operation import Operation, edited
 from graphdebug.edit.operations import encode
 from graphdebug.edit.precision import ConvertFloat
@@ -144,10 +144,10 @@ def test_inferred_shapes_are_written(parsed: Opened, tmp_path: Path) -> None:
 )
 def test_a_worker_does_it_and_leaves_the_splices(operation: Operation, samples: Path, tmp_path: Path) -> None:
     path = samples / "conv_bn_leakyrelu.onnx"
-    request = ApplyRequest(ModelLocation(str(path)), encode(operation))
+    request = ApplyRequest(ModelLocation(str(path)), (encode(operation),))
     result = run_in_worker(APPLY_JOB, request, tmp_path, ApplyResult)
-    splices = msgspec.msgpack.decode((tmp_path / SPLICES_FILE).read_bytes(), type=tuple[Splice, ...])
+    splices = msgspec.msgpack.decode((tmp_path / SPLICES_FILE).read_bytes(), type=tuple[tuple[Splice, ...], ...])
     model = open_model(path)
     expected = edited(model, operation)
-    assert result.title == operation.title and result.notes == expected.notes
-    assert serialised(done(model, splices)) == serialised(expected.model)
+    assert result.steps == (EditStep(operation.title, expected.notes),)
+    assert serialised(done(model, splices[0])) == serialised(expected.model)

@@ -11,6 +11,7 @@ from graphdebug.edit.changing import RenameNode
 from graphdebug.jobs import service
 from graphdebug.model.records import OpenRequest
 from graphdebug.runtime.requests import RunRequest
+from graphdebug.ui import state
 from graphdebug.workspace.entries import JobState
 from graphdebug.workspace.store import Workspace
 
@@ -33,8 +34,9 @@ def page_app(kind: str) -> None:
     ids=["run", "compare"],
 )
 def test_a_link_to_a_job_opens_it_with_its_model(
-    workspace: Workspace, samples: Path, kind: str, parameter: str, other: str
+    workspace: Workspace, samples: Path, monkeypatch: pytest.MonkeyPatch, kind: str, parameter: str, other: str
 ) -> None:
+    monkeypatch.setattr(state, "_went_back_or_forth", lambda: True)  # every address of this test is gone to
     opened = service.wait(workspace, service.open_path(workspace, samples / "line.onnx"), 60)
     assert opened is not None and opened.model_id is not None
     job = workspace.add_job(kind, "graphdebug.x:y", OpenRequest("m"), model_id=opened.model_id)
