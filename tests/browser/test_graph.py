@@ -131,6 +131,13 @@ def test_what_one_looks_at_survives_refresh_and_page_switch(page: Page, server: 
     page.get_by_role("link", name="Graph", exact=True).click()
     expect(page.locator(READY)).to_be_visible(timeout=30_000)
     expect_selected(page, "n:40")
+    click(page, "n:41")
+    expect(page).to_have_url(re.compile("node=41"))
+    page.go_back()  # at once
+    expect_selected(page, "n:40")
+    page.go_forward()
+    expect_selected(page, "n:41")
+    expect(page).to_have_url(re.compile("node=41"))
 
 
 def test_a_link_reopens_the_choice_in_a_fresh_tab(page: Page, server: str, scoped: Path) -> None:
