@@ -163,7 +163,11 @@ def _file(operation: type[Operation], key: str) -> str:
 def _text(label: str, name: str, default: Any, key: str) -> str:
     given = "" if default is msgspec.NODEFAULT or default is None else str(default)
     if name == "op":
-        return st.selectbox(label, operators(), None, key=key, accept_new_options=True, placeholder="Relu") or ""
+        hint = "one such as Relu, or your own"
+        chosen = st.selectbox(label, operators(), None, key=key, accept_new_options=True, placeholder=hint)
+        if not chosen:
+            raise EditError("Choose an operator.")
+        return chosen
     if name in ("to", "dtype"):
         chosen = st.selectbox(label, DTYPES, None, key=key, placeholder="an element type")
         if chosen is None and default is msgspec.NODEFAULT:

@@ -38,7 +38,7 @@ def edit_bar(entry: ModelEntry, now: Standing) -> None:
     """Undo, redo, and ways on with the edited model."""
     edits = now.edits
     done = entry.position
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="edit-bar"):
         st.button(
             "Undo",
             icon=":material/undo:",
@@ -80,20 +80,21 @@ def history_view(entry: ModelEntry, edits: list[EditEntry]) -> None:
     if not edits:
         st.caption("Nothing was changed yet. Every change is listed here, and a click goes back to it.")
         return
-    st.button(
-        "As it was opened",
-        icon=_icon(0, entry.position),
-        type="tertiary",
-        key="edit-0",
-        disabled=not entry.position,
-        on_click=edit_session.go_to,
-        args=(entry, 0),
-    )
-    first = max(0, len(edits) - _MOST_SHOWN)
-    if first:
-        st.caption(f"{plural(first, 'earlier change')}")
-    for edit in edits[first:]:
-        _line(entry, edit)
+    with st.container(key="edit-history", gap="small"):
+        st.button(
+            "As it was opened",
+            icon=_icon(0, entry.position),
+            type="tertiary",
+            key="edit-0",
+            disabled=not entry.position,
+            on_click=edit_session.go_to,
+            args=(entry, 0),
+        )
+        first = max(0, len(edits) - _MOST_SHOWN)
+        if first:
+            st.caption(f"{plural(first, 'earlier change')}")
+        for edit in edits[first:]:
+            _line(entry, edit)
 
 
 def problems_view(entry: ModelEntry, now: Standing) -> None:
