@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 import onnx
 
 from graphdebug.model.records import Dim, ValueType
+
+_KEPT = 1 << 14
+"""Different types that are kept as they were read."""
 
 
 def dtype_name(data_type: int) -> str:
@@ -20,6 +24,13 @@ def dtype_number(name: str) -> int:
 
 def value_type(proto: onnx.TypeProto) -> ValueType:
     """Return the type that ``proto`` states. Containers carry the element type and shape of what they hold."""
+    return _value_type(proto.SerializeToString())
+
+
+@lru_cache(maxsize=_KEPT)
+def _value_type(data: bytes) -> ValueType:
+    """Read a type by its bytes: a model has thousands of values of the same few types, and reading one takes long."""
+    proto = onnx.TypeProto.FromString(data)
     case = proto.WhichOneof("value")
     if case == "tensor_type":
         return _tensor_type(proto.tensor_type, "tensor")
