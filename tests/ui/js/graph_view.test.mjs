@@ -85,6 +85,14 @@ test("fitting shows everything clear of what stands over the view, opening is re
   const late = camera.opening(tall, { x: 150, y: 9000 }, room, true);
   const y = 9000 * late.k + late.ty;
   assert.ok(y > room.top && y < room.bottom);
+  const wide = { x: 0, y: 0, w: 3000, h: 3000 };
+  for (const [x, left] of [[10, 0], [1500, undefined], [2995, 3000 - 744 / 0.66]]) {
+    const cut = camera.opening(wide, { x, y: 0 }, room, true); // what shows is full: nothing beyond the scene's edges
+    const shown = (room.left - cut.tx) / cut.k;
+    assert.ok(shown >= -1e-9 && shown + (room.right - room.left) / cut.k <= wide.w + 1e-9);
+    if (left !== undefined) assert.ok(Math.abs(shown - left) < 1);
+    assert.ok(x >= shown && x <= shown + (room.right - room.left) / cut.k);
+  }
   const square = { x: 0, y: 0, w: 200, h: 200 };
   const small = camera.opening(square, { x: 0, y: 0 }, room, true);
   assert.ok(camera.shows(small, square, room));

@@ -2,7 +2,7 @@
 
 export const MIN_ZOOM = 0.001;
 export const MAX_ZOOM = 4;
-const READABLE = 0.72;
+const READABLE = 0.66;
 /** Pixels by which something may stand in a margin and still count as in view. */
 const SLACK = 20;
 
@@ -40,13 +40,18 @@ export function opening(rect, entry, room, down) {
   const k = clamp(across, READABLE, 1);
   const fits = across >= k;
   if (down) {
-    const x = fits ? rect.x + rect.w / 2 : entry.x;
+    const x = fits ? rect.x + rect.w / 2 : within(rect.x, rect.w, entry.x, (room.right - room.left) / k);
     const y = beginning(rect.y, rect.h, entry.y, (room.bottom - room.top) / k);
     return { k, tx: (room.left + room.right) / 2 - x * k, ty: room.top - y * k };
   }
   const x = beginning(rect.x, rect.w, entry.x, (room.right - room.left) / k);
-  const y = fits ? rect.y + rect.h / 2 : entry.y;
+  const y = fits ? rect.y + rect.h / 2 : within(rect.y, rect.h, entry.y, (room.bottom - room.top) / k);
   return { k, tx: room.left - x * k, ty: (room.top + room.bottom) / 2 - y * k };
+}
+
+/** What stands in the middle when `seen` of the scene shows: where the graph begins, but nothing beyond the scene's edges. */
+function within(edge, length, entry, seen) {
+  return clamp(entry, edge + seen / 2, edge + length - seen / 2);
 }
 
 /** The scene's edge, unless the graph begins farther on than the `seen` part from there shows: then a little before it. */
