@@ -55,7 +55,8 @@ def thinned(values: NDArray[Any], most: int) -> NDArray[Any]:
     """Return at most ``most`` of ``values``, evenly picked, in their order."""
     if len(values) <= most:
         return values
-    return values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    picked: NDArray[Any] = values[np.linspace(0, len(values) - 1, most).round().astype(int)]
+    return picked
 
 
 def _median(blocks: Sequence[Times], places: NDArray[np.integer[Any]]) -> float:

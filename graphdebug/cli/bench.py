@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from graphdebug.bench.records import BenchResult, Measurement, Ratio
 
 _HOTTEST = 10
+_HEAD = ("backend", "shape", "streams", "runs", "median", "mean", "std", "min", "p90", "p95", "p99", "runs/s", "peak")
 
 
 @click.command(short_help="Measure how fast backends run a model.")
@@ -111,8 +112,7 @@ def bench(
             _print_result(result)
         if profile or trace is not None:
             _profile(request.model, result, trace, quiet=as_json)
-    failed = any(each.failure for each in (*result.sides, *result.measurements))
-    return COULD_NOT_RUN if failed else 0
+    return COULD_NOT_RUN if any(each.failure for each in result.measurements) else 0
 
 
 def _sweep(texts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -141,22 +141,7 @@ def _print_result(result: "BenchResult") -> None:
         environment = ", ".join(f"{key} {value}" for key, value in side.environment.items())
         ready = f"ready in {_time(side.prepare)}, " if side.prepare is not None else ""
         click.echo(plain(f"  {side.spec}  ({ready}{environment})" if environment else f"  {side.spec}"))
-    head = (
-        "backend",
-        "shape",
-        "streams",
-        "runs",
-        "median",
-        "mean",
-        "std",
-        "min",
-        "p90",
-        "p95",
-        "p99",
-        "runs/s",
-        "peak",
-    )
-    print_table([head, *(_cells(result, each) for each in result.measurements if each.latency)])
+    print_table([_HEAD, *(_cells(result, each) for each in result.measurements if each.latency)])
     for ratio in result.ratios:
         click.secho(plain(f"  {ratio_sentence(result, ratio)}"), bold=True)
     told = dict.fromkeys((result.sides[each.backend].spec, each.failure) for each in result.measurements)
