@@ -22,6 +22,7 @@ import numpy as np
 import graphdebug
 from graphdebug.foreign.talk import Tensor, read_tensors, write_tensors
 from graphdebug.runtime.backend import BackendError, Value
+from graphdebug.runtime.child import environment as environment_of_ours
 from graphdebug.runtime.events import Progress, silent
 
 _PACKAGE = Path(graphdebug.__file__).parent
@@ -66,7 +67,7 @@ class ForeignProcess:
                 stdout=self._printed,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer,),
-                env={**(_inherited() if isinstance(script, Path) else os.environ), **(environment or {})},
+                env={**(_inherited() if isinstance(script, Path) else environment_of_ours()), **(environment or {})},
             )
         except OSError as error:
             os.close(reader)

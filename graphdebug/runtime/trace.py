@@ -60,8 +60,8 @@ def write_trace(lines: Iterable[bytes], path: Path, model: Model, places: Mappin
             arguments = event.get("args")
             arguments = dict(arguments) if isinstance(arguments, dict) else {}
             arguments.pop(_LEFT_OUT, None)
-            name = str(event.get("name", ""))
-            place = places.get(name.removesuffix(KERNEL)) if event.get("cat") == _NODE else None
+            name = str(event.get("name", "")).removesuffix(KERNEL)
+            place = places.get(name) if event.get("cat") == _NODE else None
             if place is not None:
                 graph = model.graphs[place[0]]
                 name = f"{graph.names[place[1]]} ({arguments.get('op_name', '')})"

@@ -1,13 +1,16 @@
 """Where the time of a run goes: a profile of the nodes as a time line, a table and the graph's colours."""
 
+from dataclasses import dataclass
+
 import pandas as pd
 import streamlit as st
 
 from graphdebug.api.models import model_of
 from graphdebug.bench.records import BenchResult
 from graphdebug.jobs import service
+from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError
-from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest
+from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.trace import TRACE_FILE, Span, spans
 from graphdebug.ui import state
@@ -15,6 +18,7 @@ from graphdebug.ui.backend_form import spec_title
 from graphdebug.ui.bench_plots import timeline
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.last_feeds import remembered_feeds
+from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.results import finished, latency_result
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.table_height import table_height
@@ -26,6 +30,8 @@ from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 _PROFILED = "onnxruntime"
 _LATENCY = "latency"
 _SPANS_KEPT = 4
+_NAME = 150
+"""Pixels of the column of names."""
 
 
 def nodes_view(entry: ModelEntry, result: BenchResult | None) -> None:
@@ -77,7 +83,7 @@ def _start(entry: ModelEntry, spec: str, feeds: FeedSpec) -> None:
 
 def _show(entry: ModelEntry, job: JobEntry) -> None:
     try:
-        latency_result(entry, job.id)  # says so when the model was edited since
+        result = latency_result(entry, job.id)
         found = _spans(str(state.workspace().root), job.id, job)
     except (WorkspaceError, BackendError) as error:
         st.error(plain(str(error)))
@@ -98,7 +104,7 @@ def _show(entry: ModelEntry, job: JobEntry) -> None:
         selection_mode="points",
         config={"scrollZoom": True, "displaylogo": False},
     )
-    _table(entry, job, found)
+    _table(entry, job, result)
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         color = f"{_LATENCY}:{job.id}"
         st.button(
@@ -114,52 +120,68 @@ def _show(entry: ModelEntry, job: JobEntry) -> None:
             icon=":material/download:",
             help="Opens in ui.perfetto.dev and chrome://tracing.",
         )
-    st.caption(f"{plain(job.title)}: the run of median time, as the profiler saw it, which itself takes some.")
+    st.caption(f"{plain(job.title)}. Drawn is the run of median time; the table has medians of nodes.")
 
 
-def _table(entry: ModelEntry, job: JobEntry, found: tuple[Span, ...]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A node of the model, or nodes of one kind that the engine added (``node`` None)."""
+
+    graph: str
+    node: int | None
+    name: str
+    op: str
+    seconds: float
+    provider: str
+
+
+def _rows(entry: ModelEntry, result: LatencyResult) -> list[_Row]:
+    """Return what took time, the hottest first."""
+    graphs = model_of(entry).graphs
+    rows = [
+        _Row(path, node, graphs[path].names[node], graphs[path].nodes[node].op_type, time.seconds, time.provider)
+        for path, nodes in result.graphs.items()
+        for node, time in nodes.items()
+    ]
+    rows += [_Row("", None, f"{each.nodes} added by the engine", each.op, each.seconds, "") for each in result.added]
+    return sorted(rows, key=lambda row: -row.seconds)
+
+
+def _table(entry: ModelEntry, job: JobEntry, result: LatencyResult) -> None:
     """Show the nodes, the hottest first; selecting a line chooses the node."""
-    hottest = sorted(found, key=lambda span: -span.seconds)
-    whole = sum(span.seconds for span in found if not span.depth) or 1.0
+    rows = _rows(entry, result)
+    whole = sum(row.seconds for row in rows if row.graph == MAIN_GRAPH) or 1.0
     key = f"bench:nodes:{job.id}"
     choice = state.choice()
-    marked = next(
-        (
-            at
-            for at, span in enumerate(hottest)
-            if choice is not None and span.node is not None and (span.graph, span.node) == (choice.graph, choice.node)
-        ),
-        None,
-    )
+    place = (choice.graph, choice.node) if choice is not None and choice.node is not None else None
+    marked = next((at for at, row in enumerate(rows) if (row.graph, row.node) == place), None)
 
     def choose() -> None:
         at = chosen_row(key, marked)
-        if at is not None and (node := hottest[at].node) is not None:
-            state.choose(hottest[at].graph or "", node=node)
+        if at is not None and rows[at].node is not None:
+            state.choose(rows[at].graph, node=rows[at].node)
 
     mark_row(key, marked)
     graphs = model_of(entry).graphs
     table = pd.DataFrame(
         {
-            "node": [
-                graphs[span.graph].names[span.node] if span.graph is not None and span.node is not None else span.name
-                for span in hottest
-            ],
-            "op": [span.op for span in hottest],
-            "time": [seconds_text(span.seconds) for span in hottest],
-            "share": [span.seconds / whole for span in hottest],
-            "provider": [span.provider for span in hottest],
-            "graph": [
-                "added by the engine" if span.graph is None else graphs[span.graph].title if span.graph else ""
-                for span in hottest
-            ],
+            "node": name_cells([row.name for row in rows], _NAME),
+            "time": [seconds_text(row.seconds) for row in rows],
+            "share": [row.seconds / whole for row in rows],
+            "op": [row.op for row in rows],
+            "provider": [row.provider for row in rows],
+            "graph": [graphs[row.graph].title if row.graph else "" for row in rows],
+            **full_names([row.name for row in rows], _NAME),
         }
     )
     st.dataframe(
         table,
         hide_index=True,
         height=table_height(len(table), 8),
-        column_config={"share": st.column_config.ProgressColumn("share", format="percent", min_value=0, max_value=1)},
+        column_config={
+            "node": name_column("node", table["node"], _NAME),
+            "share": st.column_config.ProgressColumn("share", format="percent", min_value=0, max_value=1, width=90),
+        },
         on_select=choose,
         selection_mode=ROW_MODES,
         key=key,

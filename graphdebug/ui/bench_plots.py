@@ -106,7 +106,7 @@ def over_time(series: Sequence[Series], *, height: int = 220) -> go.Figure:
 
 
 def sweep_plot(series: Sequence[Series], along: str, *, height: int = 280) -> go.Figure:
-    """Return median latency, with the 90th percentile above it, and throughput, along a dimension or ``streams``."""
+    """Return median latency, a line up to its 90th percentile, and throughput, along a dimension or ``streams``."""
     figure = make_subplots(1, 2, horizontal_spacing=0.16)
     factor, unit = _unit_of(series)
     for each in series:
@@ -141,10 +141,13 @@ def sweep_plot(series: Sequence[Series], along: str, *, height: int = 280) -> go
             )
     said = escape(shortened(along, 24))
     figure.update_xaxes(title=said, type="log", tickvals=sorted(set(_lengths(series, along))))
-    figure.update_yaxes(rangemode="tozero", zeroline=False)
     figure.update_layout(
-        yaxis={"title": f"median latency, {unit}"},
-        yaxis2={"title": "runs a second" if along == STREAMS else f"{said} a second"},
+        yaxis={"title": f"median latency, {unit}", "type": "log", "dtick": "D2", "zeroline": False},
+        yaxis2={
+            "rangemode": "tozero",
+            "zeroline": False,
+            "title": "runs a second" if along == STREAMS else f"{said} a second",
+        },
     )
     return _layout(figure, height)
 

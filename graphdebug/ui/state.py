@@ -296,7 +296,7 @@ RESULTS = {"run": "run", "compare": "comparison", "bench": "benchmark"}
 
 
 def result_id(kind: str) -> str | None:
-    """Return the id of the open run (``run``), comparison (``compare``) or benchmark (``bench``); None: there is none."""
+    """Return the id of the open run (``run``), comparison (``compare``) or benchmark (``bench``), None without one."""
     return parameter(RESULTS[kind])
 
 
