@@ -84,8 +84,9 @@ def test_an_engine_with_clocks_of_its_own_times_itself(
 def test_what_an_engine_refuses_is_told_as_it_is(tmp_path: Path) -> None:
     measured = side_process._Measured()
     prepare = side_process._in_sentences(measured.prepare)
-    location = msgspec.to_builtins(ModelLocation(str(tmp_path / "nothing.onnx")))
-    with pytest.raises(Refused, match=r"nothing\.onnx"):
+    (tmp_path / "prose.onnx").write_text("no model at all")
+    location = msgspec.to_builtins(ModelLocation(str(tmp_path / "prose.onnx")))
+    with pytest.raises(Refused, match=r"prose\.onnx"):
         prepare(lambda *_: None, spec="onnxruntime", model=location, sessions=1)
     there = msgspec.to_builtins(ModelLocation(str(models.chain(tmp_path / "m.onnx"))))
     with pytest.raises(Refused, match="no option 'speed'"):
