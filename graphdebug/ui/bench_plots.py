@@ -20,6 +20,7 @@ EARLIER = "#8A8F98"
 _SPANS = 3000
 """Bars that a browser draws at once without a pause; beyond that the longest ones."""
 _NAME = 48
+_LEGEND_LINE = 22
 _LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 
 
@@ -79,7 +80,7 @@ def distribution(series: Sequence[Series], *, height: int = 260) -> go.Figure:
         )
     figure.update_xaxes(title=f"latency, {unit}", type="log", dtick="D2", showgrid=True)
     figure.update_yaxes(title="share of runs", tickformat=".0%", range=[0, 1.03], zeroline=False)
-    return _layout(figure, height)
+    return _layout(figure, height + _LEGEND_LINE * max(0, len(series) - 2))
 
 
 def over_time(series: Sequence[Series], *, height: int = 220) -> go.Figure:
@@ -107,7 +108,7 @@ def over_time(series: Sequence[Series], *, height: int = 220) -> go.Figure:
 
 def sweep_plot(series: Sequence[Series], along: str, *, height: int = 280) -> go.Figure:
     """Return median latency, a line up to its 90th percentile, and throughput, along a dimension or ``streams``."""
-    figure = make_subplots(1, 2, horizontal_spacing=0.16)
+    figure = make_subplots(1, 2, horizontal_spacing=0.2)
     factor, unit = _unit_of(series)
     for each in series:
         for name, points in _lines(each, along):
