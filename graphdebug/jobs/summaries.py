@@ -4,7 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+from graphdebug.bench.records import Measurement, Ratio, Side
 from graphdebug.compare.records import Verdict
+from graphdebug.view.coloring import seconds_text
 
 Summary = dict[str, str | int | float | bool | None]
 
@@ -24,6 +26,13 @@ class _Measurement(msgspec.Struct):
     graphs: dict[str, dict[str, _Anything]]
     seconds: float
     level: str
+
+
+class _Benchmark(msgspec.Struct):
+    sides: list[Side]
+    measurements: list[Measurement]
+    ratios: list[Ratio]
+    seconds: float
 
 
 class _Comparison(msgspec.Struct):
@@ -81,6 +90,8 @@ def summarise(kind: str, folder: Path) -> Summary:
             "level": measured.level,
             "nodes": sum(len(nodes) for nodes in measured.graphs.values()),
         }
+    if kind == "bench":
+        return _bench(msgspec.json.decode((folder / "result.json").read_bytes(), type=_Benchmark))
     if kind == "split":
         split = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Split)
         return {"parts": len(split.manifest.parts), "proven": split.proven, "seconds": split.seconds}
@@ -93,3 +104,15 @@ def summarise(kind: str, folder: Path) -> Summary:
             "seconds": boundary.seconds,
         }
     return {}
+
+
+def _bench(result: _Benchmark) -> Summary:
+    """Return the medians of the first shape, and how the second backend stands to the first."""
+    told = [each for each in result.measurements if each.latency and each.dims == result.measurements[0].dims]
+    medians = {result.sides[each.backend].spec: each.latency.median for each in told if each.latency}
+    text = ", ".join(f"{spec} {seconds_text(median)}" for spec, median in medians.items())
+    if result.ratios and result.ratios[0].low is not None:
+        first = result.ratios[0]
+        text += f"; ratio {first.ratio:.3g} (95 % between {first.low:.3g} and {first.high:.3g})"
+    failed = len({each.backend for each in result.measurements if each.failure})
+    return {"sentence": text, "failed": failed, "seconds": result.seconds}

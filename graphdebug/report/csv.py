@@ -35,7 +35,7 @@ def _cells(row: Row) -> list[object]:
     tolerance, metrics = row.tolerance, row.metrics
     return [
         row.position,
-        *(_inert(text) for text in (row.name, row.status.value, row.reason, row.op, row.scope, row.source)),
+        *(inert(text) for text in (row.name, row.status.value, row.reason, row.op, row.scope, row.source)),
         row.is_output,
         *_type(row.reference_type),
         *_type(row.candidate_type),
@@ -46,7 +46,7 @@ def _cells(row: Row) -> list[object]:
     ]
 
 
-def _inert(text: str) -> str:
+def inert(text: str) -> str:
     """Keep a spreadsheet from taking text out of a model for a formula: a leading apostrophe says it is text."""
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 

@@ -34,7 +34,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer,),
                 start_new_session=True,
-                env=_environment(),
+                env=environment(),
             )
         except BaseException:
             os.close(reader)
@@ -93,8 +93,8 @@ class Child:
                 pipe.close()
 
 
-def _environment() -> dict[str, str]:
-    """Return the child's environment: this package importable, one thread a CPU unless set otherwise."""
+def environment() -> dict[str, str]:
+    """Return the environment for modules of ours: this package importable, one thread a CPU unless set otherwise."""
     root = str(Path(graphdebug.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH")
     cpus = str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

@@ -22,6 +22,7 @@ import numpy as np
 import graphdebug
 from graphdebug.foreign.talk import Tensor, read_tensors, write_tensors
 from graphdebug.runtime.backend import BackendError, Value
+from graphdebug.runtime.child import environment as environment_of_ours
 from graphdebug.runtime.events import Progress, silent
 
 _PACKAGE = Path(graphdebug.__file__).parent
@@ -39,14 +40,15 @@ class ForeignProcess:
     """A script running under an interpreter of the user's choice.
 
     Args:
-        script: a file of `graphdebug/foreign`, or one that talks as they do.
+        script: a file of `graphdebug/foreign`, or one that talks as they do; or the name of a module of ours that does,
+            which has all of graphdebug and so runs under our own interpreter only.
         python: the interpreter; empty: the one that runs this.
         engine: what it is called in sentences, such as ``TensorRT``.
         environment: variables that are set for it.
     """
 
     def __init__(
-        self, script: Path, python: str = "", *, engine: str, environment: Mapping[str, str] | None = None
+        self, script: Path | str, python: str = "", *, engine: str, environment: Mapping[str, str] | None = None
     ) -> None:
         """Start it.
 
@@ -60,12 +62,12 @@ class ForeignProcess:
         reader, writer = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [self._python, "-c", _BOOT, str(_PACKAGE), str(script), str(writer)],
+                [self._python, *_program(script), str(writer)],
                 stdin=subprocess.PIPE,
                 stdout=self._printed,
                 stderr=subprocess.STDOUT,
                 pass_fds=(writer,),
-                env={**_inherited(), **(environment or {})},
+                env={**(_inherited() if isinstance(script, Path) else environment_of_ours()), **(environment or {})},
             )
         except OSError as error:
             os.close(reader)
@@ -170,6 +172,11 @@ def _fresh(folder: Path) -> str:
     handle, path = tempfile.mkstemp(prefix="tensors-", suffix=".bin", dir=folder)
     os.close(handle)
     return path
+
+
+def _program(script: Path | str) -> list[str]:
+    """Return the arguments that have an interpreter run ``script``."""
+    return ["-c", _BOOT, str(_PACKAGE), str(script)] if isinstance(script, Path) else ["-P", "-m", script]
 
 
 def _inherited() -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The job that measures how long ONNX Runtime takes for each node, and which execution provider runs it.
 
+What ran when is left as a Chrome trace (``trace.py``) in the job's folder.
+
 ONNX Runtime's profiler tells of the nodes that are left after optimisation, by their names. So the model it is given
 has names of ours (``gd0_12_``: graph 0, node 12), which survive most rewriting; a node that it makes itself is known by
 the tensor that it makes. What then is still unknown (reorderings, casts) was added by ONNX Runtime and is told apart.
@@ -30,11 +32,11 @@ from graphdebug.runtime.onnxruntime_options import configuration
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
+from graphdebug.runtime.trace import KERNEL, TRACE_FILE, write_trace
 
 LATENCY_JOB = "graphdebug.runtime.latency:latency_job"
 LIMITS = Limits(seconds=1800.0, output=4_000_000_000)
 _MARK = re.compile(r"gd(\d{1,9})_(\d{1,9})_")
-_KERNEL = "_kernel_time"
 _BLOCKED = "_nchwc"
 """What the transformer to blocked layouts appends to the name of a tensor for the node that makes it."""
 
@@ -115,11 +117,14 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
         makers = _makers(Path(scratch) / "optimized.onnx")
         with profile.open("rb") as lines:
             runs, nodes = _read(lines)
-    if len(runs) < 2:
-        raise BackendError(
-            "One run makes more events than ONNX Runtime's profiler can hold: measure a part of the model."
-        )
-    return _result(model, runs, nodes, makers, configuration(spec).level, dict(run.environment))
+        if len(runs) < 2:
+            raise BackendError(
+                "One run makes more events than ONNX Runtime's profiler can hold: measure a part of the model."
+            )
+        places = _places(model, nodes, makers)
+        with profile.open("rb") as lines:
+            write_trace(lines, folder / TRACE_FILE, model, places)
+    return _result(runs, nodes, places, configuration(spec).level, dict(run.environment))
 
 
 def _profiled(
@@ -195,24 +200,22 @@ def _read(lines: Iterator[bytes]) -> tuple[list[float], dict[str, _Node]]:
     for event in _events(lines):
         if event.cat == "Session" and event.name == "model_run":
             runs.append(event.dur / 1e6)
-        elif event.cat == "Node" and event.name.endswith(_KERNEL):
-            name = event.name.removesuffix(_KERNEL)
+        elif event.cat == "Node" and event.name.endswith(KERNEL):
+            name = event.name.removesuffix(KERNEL)
             node = nodes.setdefault(name, _Node(event.args.op_name, event.args.provider))
             node.seconds[len(runs)] += event.dur / 1e6
     return runs, nodes
 
 
 def _result(
-    model: Model,
     runs: Sequence[float],
     nodes: Mapping[str, _Node],
-    makers: Mapping[str, Sequence[str]],
+    places: Mapping[str, tuple[str, int]],
     level: str,
     environment: dict[str, str],
 ) -> LatencyResult:
     graphs: dict[str, dict[int, NodeTime]] = {}
     added: dict[str, list[float]] = {}
-    places = _places(model, nodes, makers)
     for name, node in nodes.items():
         seconds = node.median(len(runs))
         if name not in places:

@@ -5,7 +5,8 @@ own file (external data references, see ``model/wire.py``).
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,14 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
 from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.onnxruntime_options import CPU, Configuration, configuration, missing_provider, sentence
-from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, is_readable, to_feed, type_of_argument
+from graphdebug.runtime.onnxruntime_values import (
+    from_ort_value,
+    is_raw,
+    is_readable,
+    to_feed,
+    to_ort_value,
+    type_of_argument,
+)
 from graphdebug.runtime.taps import chosen, expose, model_inputs, named
 
 _OPTIMIZED, _WEIGHTS = "optimized.onnx", "weights.bin"
@@ -103,6 +111,41 @@ class OnnxRuntimeSession:
 
     def infer(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> dict[str, Value]:
         """Run once and return the named tensors; feeds that the model does not take are left out."""
+        session, given = self._checked(feeds, fetch)
+        if not fetch:
+            return {}
+        try:
+            return self._run(session, given, list(dict.fromkeys(fetch)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _failed(error) from error
+
+    def ready(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> Callable[[], object]:
+        """Return what runs the session once, inputs and outputs bound beforehand (`graphdebug.runtime.timing.Ready`).
+
+        Inputs lie in the host's memory: where a provider has memory of its own, copying them is part of each run.
+        """
+        session, given = self._checked(feeds, fetch)
+        names = list(dict.fromkeys(fetch))
+        tensors = all(isinstance(value, np.ndarray | ort.OrtValue) for value in given.values())
+        if not tensors or not all(self._types[name].startswith("tensor(") for name in names):
+            return partial(session.run, names, given)  # sequences and maps cannot be bound
+        try:
+            values = {name: to_ort_value(value) for name, value in given.items()}
+            binding = session.io_binding()
+            for name, value in values.items():
+                binding.bind_ortvalue_input(name, value)
+            for name in names:
+                binding.bind_output(name)
+        except Exception as error:
+            raise _failed(error) from error
+        call = partial(session.run_with_iobinding, binding)
+        call.feeds = values  # type: ignore[attr-defined]  # the binding refers to them and does not keep them alive
+        return call
+
+    def _checked(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> tuple[ort.InferenceSession, dict[str, Any]]:
+        """Return the session and the feeds as it takes them."""
         session = self._session
         if session is None:
             raise BackendError("This ONNX Runtime session has been closed.")
@@ -112,15 +155,12 @@ class OnnxRuntimeSession:
         unknown = [name for name in fetch if name not in self._types]
         if unknown:
             raise BackendError(f"ONNX Runtime cannot fetch {unknown[0]!r} from this session.")
-        if not fetch:
-            return {}
         try:
-            given = {name: to_feed(value) for name, value in feeds.items() if name in self._accepted}
-            return self._run(session, given, list(dict.fromkeys(fetch)))
+            return session, {name: to_feed(value) for name, value in feeds.items() if name in self._accepted}
         except MemoryError:
             raise
         except Exception as error:
-            raise BackendError(f"ONNX Runtime failed while running the model: {sentence(error)}") from error
+            raise _failed(error) from error
 
     def close(self) -> None:
         """Free the session and its temporary files."""
@@ -134,15 +174,16 @@ class OnnxRuntimeSession:
             return dict(zip(fetch, session.run(fetch, feeds), strict=True))
         tensors = [name for name in fetch if self._types[name].startswith("tensor(")]
         containers = [name for name in fetch if not self._types[name].startswith("tensor(")]
-        given = {
-            name: value if isinstance(value, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(value)
-            for name, value in feeds.items()
-        }
+        given = {name: to_ort_value(value) for name, value in feeds.items()}
         values = session.run_with_ort_values(tensors, given)
         fetched: dict[str, Value] = {name: from_ort_value(value) for name, value in zip(tensors, values, strict=True)}
         if containers:
             fetched.update(zip(containers, session.run(containers, feeds), strict=True))
         return fetched
+
+
+def _failed(error: Exception) -> BackendError:
+    return BackendError(f"ONNX Runtime failed while running the model: {sentence(error)}")
 
 
 def _deployed(model: Model, wanted: Configuration, names: Sequence[str]) -> OnnxRuntimeSession:
@@ -235,6 +276,7 @@ def environment_of(session: ort.InferenceSession, model: Model, wanted: Configur
         "optimisation": wanted.level,
         "mode": str(mode),
         "threads": str(wanted.threads) if wanted.threads else "one per core",
+        "waiting threads": "spin" if wanted.spins else "sleep",
     }
     if wanted.disabled:
         environment["disabled optimisers"] = ", ".join(wanted.disabled)

@@ -27,7 +27,8 @@ _WAYS = {
 }
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?")
-_DEFAULTS = {"session.intra_op.allow_spinning": "0"}
+_SPINNING = "session.intra_op.allow_spinning"
+_DEFAULTS = {_SPINNING: "0"}
 """Threads that wait for work leave the cores to whatever runs beside: no session here runs often enough to gain."""
 _NUMBER = re.compile(r"\d{1,6}")
 
@@ -47,6 +48,11 @@ class Configuration:
     mem_pattern: bool
     device: int
     entries: tuple[tuple[str, str], ...]
+
+    @property
+    def spins(self) -> bool:
+        """Whether threads that wait for work keep their processor busy."""
+        return {**_DEFAULTS, **dict(self.entries)}[_SPINNING] != "0"
 
     def providers(self) -> list[str | tuple[str, dict[str, str]]]:
         """Return the provider list for a session: the chosen one, and the CPU for nodes that it does not take."""

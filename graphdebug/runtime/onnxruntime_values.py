@@ -63,10 +63,15 @@ def to_feed(value: Value) -> Any:
     if not isinstance(value, np.ndarray | np.generic):
         return value
     array = np.asarray(value)
-    return _to_ort_value(array) if array.dtype in _RAW.values() else array
+    return _copied(array) if array.dtype in _RAW.values() else array
 
 
-def _to_ort_value(array: NDArray[Any]) -> ort.OrtValue:
+def to_ort_value(value: "NDArray[Any] | ort.OrtValue") -> ort.OrtValue:
+    """Return what `to_feed` gave, of which it must be a tensor, as an OrtValue in the host's memory."""
+    return value if isinstance(value, ort.OrtValue) else ort.OrtValue.ortvalue_from_numpy(value)
+
+
+def _copied(array: NDArray[Any]) -> ort.OrtValue:
     """Copy an array into an OrtValue in ONNX's raw layout, which is ONNX Runtime's in memory."""
     number = helper.np_dtype_to_tensor_dtype(array.dtype)
     value = ort.OrtValue.ortvalue_from_shape_and_type(list(array.shape), number)

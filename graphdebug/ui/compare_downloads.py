@@ -44,7 +44,7 @@ def _encoded(make: Callable[[], str]) -> Callable[[], bytes]:
     return lambda: make().encode(errors="replace")
 
 
-def report_name(entry: ModelEntry, job: JobEntry, ending: str) -> str:
+def report_name(entry: ModelEntry, job: JobEntry, ending: str, what: str = "compare") -> str:
     """Return the file's name, such as ``model-compare-2026-11-21.html``."""
     stem = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in PurePath(entry.name).stem)
-    return f"{stem[:60] or 'model'}-compare-{job.created:%Y-%m-%d}.{ending}"
+    return f"{stem[:60] or 'model'}-{what}-{job.created:%Y-%m-%d}.{ending}"

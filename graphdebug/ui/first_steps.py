@@ -39,6 +39,7 @@ def nothing_chosen(entry: ModelEntry) -> None:
     with st.container(gap="xsmall"):
         st.page_link(page("tensors"), label="Run it and look at any tensor", icon=":material/data_array:")
         st.page_link(page("compare"), label="Compare two ways to run it", icon=":material/compare_arrows:")
+        st.page_link(page("benchmark"), label="Measure how fast it runs", icon=":material/speed:")
 
 
 def tap_hint() -> None:

@@ -1,10 +1,13 @@
-"""What Tensors and Compare have in common: each shows the job of its kind that the URL names, and starts new ones."""
+"""What Tensors, Compare and Benchmark have in common: each shows the job of its kind that the URL names, and starts
+new ones.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
+from graphdebug.bench.records import BENCH_JOB
 from graphdebug.compare.records import COMPARE_JOB
 from graphdebug.jobs import service
 from graphdebug.ui import state
@@ -14,7 +17,7 @@ from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
-_CALLS = {"run": "graphdebug.runtime.run:run_job", "compare": COMPARE_JOB}
+_CALLS = {"run": "graphdebug.runtime.run:run_job", "compare": COMPARE_JOB, "bench": BENCH_JOB}
 
 
 def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | None], object]) -> None:
@@ -46,7 +49,7 @@ def job_page(kind: str, purpose: str, page: Callable[[ModelEntry, JobEntry | Non
 
 
 def start_job(kind: str, request: Any, entry: ModelEntry, title: str, page: str | None = None) -> None:
-    """Start a run or a comparison of the open model and open it, on another ``page`` if one is named.
+    """Start a run, a comparison or a benchmark of the open model and open it, on another ``page`` if one is named.
 
     Does not return, unless the job could not be recorded.
     """

@@ -15,6 +15,7 @@ _MOMENT = 3  # seconds
 _TITLE = {"sidebar": 34, "page": 60}
 """Letters of a job's title that fit in one line."""
 _VERBS = {
+    "bench": "Measuring",
     "boundary": "Recording",
     "check": "Checking",
     "diff": "Comparing",

@@ -1,21 +1,27 @@
 """What a model is fed when nothing else is asked for: what it was fed last, else what suits its inputs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
 from graphdebug.api.models import model_of
+from graphdebug.bench.records import BenchRequest
 from graphdebug.compare.records import CompareRequest
 from graphdebug.runtime.feeds import suggest
 from graphdebug.runtime.requests import FeedSpec, InputFeed, RunRequest
 from graphdebug.ui import state
 from graphdebug.ui.feeds_form import feeds_form
-from graphdebug.ui.results import compare_request, run_request
+from graphdebug.ui.results import bench_request, compare_request, run_request
 from graphdebug.workspace.entries import JobEntry, ModelEntry
 
 _FEEDS = "graphdebug.feeds"
+_REQUESTS: Mapping[str, Callable[[JobEntry], RunRequest | CompareRequest | BenchRequest | None]] = {
+    "run": run_request,
+    "compare": compare_request,
+    "bench": bench_request,
+}
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -25,13 +31,13 @@ def usual_feeds(model_id: str, _entry: ModelEntry) -> Mapping[str, InputFeed]:
 
 
 def remembered_feeds(model_id: str) -> FeedSpec:
-    """Return what the model was fed last: in this session, else in its newest run or comparison.
+    """Return what the model was fed last: in this session, else in its newest run, comparison or benchmark.
 
     Files that were deleted meanwhile are left out.
     """
     known: dict[str, FeedSpec] = st.session_state.setdefault(_FEEDS, {})
     if model_id not in known:
-        asked = (_asked(job) for job in state.workspace().jobs(("run", "compare"), model_id))
+        asked = (_asked(job) for job in state.workspace().jobs(tuple(_REQUESTS), model_id))
         known[model_id] = next((request.feeds for request in asked if request is not None), FeedSpec())
     return _with_files_that_are_there(known[model_id])
 
@@ -72,5 +78,5 @@ def feeds_to_run(entry: ModelEntry) -> FeedSpec:
     return replace(FeedSpec(), inputs=usual)
 
 
-def _asked(job: JobEntry) -> RunRequest | CompareRequest | None:
-    return run_request(job) if job.kind == "run" else compare_request(job)
+def _asked(job: JobEntry) -> RunRequest | CompareRequest | BenchRequest | None:
+    return _REQUESTS[job.kind](job)

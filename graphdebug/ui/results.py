@@ -8,6 +8,7 @@ import msgspec
 import streamlit as st
 
 from graphdebug.api.models import model_of
+from graphdebug.bench.records import BenchRequest, BenchResult
 from graphdebug.compare.judge import rethreshold
 from graphdebug.compare.records import CompareRequest, CompareResult, Row, Tolerance
 from graphdebug.jobs import service
@@ -76,6 +77,20 @@ def _draft_state(state_of_model: tuple[str, int], _entry: ModelEntry) -> str:
     return drafts.state_of(_entry)
 
 
+def bench_result(job_id: str) -> BenchResult:
+    """Return what a benchmark measured.
+
+    Raises:
+        WorkspaceError: there is nothing.
+    """
+    return _bench_result(state.workspace().root, job_id)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _bench_result(root: Path, job_id: str) -> BenchResult:
+    return service.result(state.workspace(), job_id, BenchResult)
+
+
 @st.cache_resource(max_entries=_KEPT, show_spinner=False)
 def _run_result(root: Path, job_id: str, state_of_model: tuple[str, int], _entry: ModelEntry) -> RunResult:
     result = service.result(state.workspace(), job_id, RunResult)
@@ -119,6 +134,11 @@ def run_request(job: JobEntry) -> RunRequest | None:
 def compare_request(job: JobEntry) -> CompareRequest | None:
     """Return what a comparison was asked; None when another version of graphdebug wrote it."""
     return _request(job, CompareRequest)
+
+
+def bench_request(job: JobEntry) -> BenchRequest | None:
+    """Return what a benchmark was asked; None when another version of graphdebug wrote it."""
+    return _request(job, BenchRequest)
 
 
 def _request(job: JobEntry, kind: type[T]) -> T | None:

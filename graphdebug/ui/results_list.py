@@ -19,6 +19,7 @@ _ONE_LINE, _FOUR_LINES = 36, 120
 _TALL = 84
 """Pixels of four lines. Texts wrap in lines of more than 64, otherwise what has no room is cut off."""
 _KINDS = {**state.RESULTS, "measure": "measurement", "split": "split", "boundary": "boundary data"}
+_PAGES = {"run": "tensors", "compare": "compare", "bench": "benchmark"}
 LISTED = tuple(_KINDS)
 """Kinds of jobs that are results."""
 _STATES = {
@@ -33,7 +34,7 @@ _STATES = {
 def results_list(jobs: list[JobEntry]) -> None:
     """Show all results, newest first; actions for the selected ones below."""
     if not jobs:
-        st.info("Nothing yet: runs started on Tensors and comparisons started on Compare are kept here.")
+        st.info("Nothing yet: what is started on Tensors, Compare and Benchmark is kept here.")
         return
     only_open = state.current_model() is not None and st.toggle("Only the open model", key="reports-only-open")
     shown = [job for job in jobs if not only_open or job.model_id == state.parameter("model")]
@@ -80,6 +81,8 @@ def verdict(job: JobEntry) -> str:
     if job.kind == "measure" and facts:
         run, nodes = seconds_text(float(facts.get("seconds") or 0)), plural(int(facts.get("nodes") or 0), "node")
         return f"{run} a run, optimisation {facts.get('level')}, {nodes} with a time of their own"
+    if job.kind == "bench" and facts:
+        return str(facts.get("sentence", ""))
     if job.kind == "split" and facts:
         proven = facts.get("proven")
         said = "not proven" if proven is None else "proven to chain" if proven else "together they give something else"
@@ -113,7 +116,7 @@ def _reopen(job: JobEntry) -> None:
     if job.kind not in state.RESULTS:
         state.go("cut")
     state.set_result(job.kind, job.id)
-    state.go("tensors" if job.kind == "run" else "compare")
+    state.go(_PAGES[job.kind])
 
 
 def _detail(job: JobEntry) -> None:

@@ -1,8 +1,9 @@
 """What is open and what is chosen: the only place that reads and writes the URL and the session.
 
-The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``color``, ``scale``, ``limits``,
-``other``, ``other_node``, ``words``; ``selected``, ``from`` and ``to`` as far as they are short) says what is open, so
-a link reopens it in a fresh session. Streamlit clears it when the page changes; ``restore`` puts it back.
+The URL (``model``, ``graph``, ``node``, ``value``, ``run``, ``comparison``, ``benchmark``, ``beside``, ``color``,
+``scale``, ``limits``, ``other``, ``other_node``, ``words``; ``selected``, ``from`` and ``to`` as far as they are short)
+says what is open, so a link reopens it in a fresh session. Streamlit clears it when the page changes; ``restore`` puts
+it back.
 """
 
 from collections.abc import Iterable
@@ -36,6 +37,8 @@ PARAMETERS = (
     "to",
     "run",
     "comparison",
+    "benchmark",
+    "beside",
     "color",
     "scale",
     "limits",
@@ -282,17 +285,17 @@ def _all_picked() -> dict[str, tuple[str, ...]]:
 # Runs and comparisons
 
 
-RESULTS = {"run": "run", "compare": "comparison"}
+RESULTS = {"run": "run", "compare": "comparison", "bench": "benchmark"}
 """The parameter that names the open job, by its kind."""
 
 
 def result_id(kind: str) -> str | None:
-    """Return the id of the open run (``run``) or comparison (``compare``); None when none is open."""
+    """Return the id of the open run (``run``), comparison (``compare``) or benchmark (``bench``), None without one."""
     return parameter(RESULTS[kind])
 
 
 def set_result(kind: str, job_id: str | None) -> None:
-    """Open a run or a comparison, or none."""
+    """Open a run, a comparison or a benchmark, or none."""
     set_parameters(**{RESULTS[kind]: job_id})
 
 

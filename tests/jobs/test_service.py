@@ -1,6 +1,7 @@
 """A job ends well or badly, and its row says how; the app goes on."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from graphdebug.bench.records import BENCH_JOB, BenchRequest
 from graphdebug.jobs import service
 from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
 from graphdebug.model.document import open_model
@@ -63,7 +65,17 @@ def test_a_measurement_leaves_times_and_a_few_facts(workspace: Workspace, sample
     times = service.result(workspace, job.id, LatencyResult)
     assert (job.summary["level"], job.summary["nodes"]) == ("all", len(times.graphs[""]))
     assert job.summary["seconds"] == times.seconds > 0
-    assert [path.name for path in job.folder.iterdir()] == ["result.json"]
+    assert sorted(path.name for path in job.folder.iterdir()) == ["result.json", "trace.json"]
+
+
+def test_a_benchmark_leaves_its_medians_for_lists(workspace: Workspace, samples: Path) -> None:
+    location = ModelLocation(str(samples / "line.onnx"))
+    request = BenchRequest(location, ("onnxruntime", "reference"), iterations=10, rounds=5)
+    job = ended(workspace, service.submit(workspace, "bench", BENCH_JOB, request))
+    assert job.state is JobState.DONE
+    assert job.summary["failed"] == 0
+    said = r"onnxruntime \S+ .s, reference \S+ .s; ratio .* \(95 % between .* and .*\)"
+    assert re.fullmatch(said, str(job.summary["sentence"]))
 
 
 def test_a_job_leaves_its_result(workspace: Workspace) -> None:

@@ -30,8 +30,8 @@ def page_app(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "parameter", "other"),
-    [("run", "run", "compare"), ("compare", "comparison", "run")],
-    ids=["run", "compare"],
+    [("run", "run", "compare"), ("compare", "comparison", "run"), ("bench", "benchmark", "run")],
+    ids=["run", "compare", "bench"],
 )
 def test_a_link_to_a_job_opens_it_with_its_model(
     workspace: Workspace, samples: Path, monkeypatch: pytest.MonkeyPatch, kind: str, parameter: str, other: str
