@@ -66,6 +66,39 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
             ("session.", "optimization.", "mlas.", "ep."),
         ),
     ),
+    "torch": (
+        "graphdebug.runtime.torch_backend:TorchBackend",
+        BackendInfo(
+            "torch",
+            "PyTorch",
+            "The network that the model was exported from, as PyTorch runs it: of its modules and operations, those that "
+            "are known to stand for tensors of the model.",
+            (
+                OptionInfo("module", "What makes the network, as package.module:factory.", runs_code=True),
+                OptionInfo("path", "The folder in which that package lies.", runs_code=True),
+                OptionInfo("checkpoint", "Its weights: a .safetensors file, or a state_dict in a .pt or .pth file."),
+                OptionInfo("args", "What the factory is called with, as JSON: a list, or an object of names."),
+                OptionInfo("strict", "Refuse a checkpoint that lacks weights.", _ON_OFF, "1"),
+                OptionInfo("script", "Instead of a module: a TorchScript file.", runs_code=True),
+                OptionInfo("program", "Instead of a module: an exported program, a .pt2 file.", runs_code=True),
+                OptionInfo("convert", "Instead of a module: this very model, converted by onnx2pytorch.", _ON_OFF, "0"),
+                OptionInfo("python", "The interpreter that has PyTorch and the network's packages.", runs_code=True),
+                OptionInfo("device", "Where it runs.", ("cpu", "cuda"), "cpu"),
+                OptionInfo(
+                    "dtype",
+                    "Precision of weights and inputs.",
+                    ("float32", "float16", "bfloat16", "float64"),
+                    "float32",
+                ),
+                OptionInfo("autocast", "Precision of autocast.", ("off", "float16", "bfloat16"), "off"),
+                OptionInfo("mode", "eval() or train().", ("eval", "train"), "eval"),
+                OptionInfo("tf32", "Let CUDA compute float32 in TF32.", _ON_OFF, "0"),
+                OptionInfo("deterministic", "Use deterministic algorithms only.", _ON_OFF, "0"),
+                OptionInfo("threads", "Threads inside an operator; 0: as many as PyTorch takes.", (), "0"),
+                OptionInfo("example", "An .npz of inputs for the first run, when made-up ones will not do."),
+            ),
+        ),
+    ),
     "reference": (
         "graphdebug.runtime.reference_backend:ReferenceBackend",
         BackendInfo(
