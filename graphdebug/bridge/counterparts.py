@@ -1,15 +1,15 @@
 """Which tensor of a model stands for what of the network in PyTorch that it was exported from.
 
 Names are evidence, never proof: a counterpart must have the element type and the shape that PyTorch really gave, and
-where the export says too little to tell one from another, nothing is paired. A convolution into which the exporter folded the
-batch normalisation behind it stands for what the *normalisation* gives. What remains to be confirmed by values is left to
-the comparison: it takes `Counterparts.found` as it is.
+where the export says too little to tell one from another, nothing is paired. A convolution into which the exporter
+folded the batch normalisation behind it stands for what the *normalisation* gives. Values are not looked at here: who
+wants pairs confirmed by them gets all that is needed in `Counterparts.found`.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from graphdebug.bridge.exported_scopes import Left, base, left_behind
+from graphdebug.bridge.exported_scopes import base, left_behind
 from graphdebug.bridge.records import MODULE, NETWORK, OPERATION, Counterpart, Counterparts, Record
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueType
@@ -87,7 +87,6 @@ class _Search:
                 elif not surely and len(given) == 1 and leaving:
                     pairs = [(leaving[-1], given[0])]
                 else:
-                    self._doubt(leaving, f"{scope} gives {len(given)} tensors, {len(leaving)} leave its nodes")
                     continue
                 for name, (at, output) in pairs:
                     self._pair(name, at, output, f"what {self._records[at].what} {scope} gives")
@@ -101,15 +100,17 @@ class _Search:
         ours: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(dict)
         for node in self._index.order:
             left = self._left[node]
-            if left.what and (left.operation or self._is_float(node)):
+            if left.what and (left.operation or self._is_float(node)) and not left.what.startswith("sym_size"):
                 group = left.operation or f"node {node}"
                 ours[left.scope, left.what].setdefault(group, []).append(node)
         for key, groups in ours.items():
-            for (name, nodes), at in zip(groups.items(), self._in_step(list(groups), theirs.get(key, [])), strict=True):
-                if at is None:
-                    self._doubt(self._leaving(nodes), f"how often {key[1]} occurs there differs")
-                    continue
-                self._operation(name, nodes, at)
+            there = theirs.get(key, [])
+            counts = f"{len(groups)} times in the model, {len(there)} times in PyTorch"
+            for nodes, same in zip(groups.values(), self._in_step(list(groups), there), strict=True):
+                if same is not None:
+                    self._operation(nodes, same)
+                elif there:
+                    self._doubt(self._leaving(nodes), f"{key[1]} occurs {counts} in {key[0] or 'the network'}")
 
     def result(self) -> Counterparts:
         """Return what was found, and a reason for every other tensor."""
@@ -128,7 +129,7 @@ class _Search:
             return [by_name[name] for name in names]
         return [None] * len(names)
 
-    def _operation(self, name: str, nodes: Sequence[int], at: int) -> None:
+    def _operation(self, nodes: Sequence[int], at: int) -> None:
         """Pair what leaves the nodes of one operation with what it gives, one by one."""
         record = self._records[at]
         leaving = self._leaving(nodes)
@@ -223,7 +224,7 @@ class _Search:
         if node is None:
             return "not computed"
         op = self._index.nodes[node].op_type
-        if op == "Constant":
+        if op == "Constant" or (op == "Identity" and self._index.nodes[node].input[0] in self._index.initializers):
             return "a constant"
         left = self._left[node]
         if op in _SIZES or left.what.startswith("sym_size"):

@@ -1,7 +1,7 @@
 """What an exporter left of PyTorch on the nodes of a model: which module, which call of it, which operation.
 
-The dynamo exporter writes all of it into metadata. The older exporter, which traces, writes module paths into node names, and
-at the second call of a module puts ``_1`` behind its name (torch/csrc/jit/passes/onnx/naming.cpp).
+The dynamo exporter writes all of it into metadata. The older exporter, which traces, writes module paths into node
+names, and at the second call of a module puts ``_1`` behind its name (torch/csrc/jit/passes/onnx/naming.cpp).
 """
 
 import re
@@ -26,6 +26,8 @@ _BASE: Mapping[str, str] = MappingProxyType(
         "softmax_": "softmax",
         "unsafe_view": "view",
         "reshape": "view",
+        "numpy_t": "permute",
+        "t": "permute",
         "addmm": "linear",
         "mm": "matmul",
         "bmm": "matmul",

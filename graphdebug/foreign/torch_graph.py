@@ -12,28 +12,19 @@ from graphdebug.foreign.torch_values import types_of
 
 
 def exported(network: Any, inputs: Sequence[torch.Tensor]) -> Any:
-    """Return the program that torch.export makes of a network for inputs of just these shapes."""
+    """Return the program that torch.export makes of a network for inputs of just these shapes.
+
+    It is not decomposed: its operations are those of the eager run, and give the same to the bit.
+    """
     from torch.export import export
 
-    return as_the_exporter_sees(export(network, tuple(inputs)))
-
-
-def as_the_exporter_sees(program: Any) -> Any:
-    """Return a program in the operations that torch.onnx turns into ONNX, as far as this PyTorch tells which."""
-    try:
-        from torch.onnx._internal.exporter import _decomp, _registration
-
-        registry = _registration.ONNXRegistry.from_torchlib()
-        table = _decomp.create_onnx_friendly_decomposition_table(_decomp.get_onnx_implemented_overloads(registry))
-        return program.run_decompositions(table)
-    except Exception:  # private, and needs onnxscript: without, fewer operations find their counterpart
-        return program
+    return export(network, tuple(inputs))
 
 
 def operations(program: Any) -> list[dict[str, Any]]:
     """Return the operations of a program in order: what they are, in which module, what they give, whom they follow."""
     number: dict[str, int] = {}
-    found = []
+    found: list[dict[str, Any]] = []
     for node in program.graph.nodes:
         if node.op != "call_function":
             continue

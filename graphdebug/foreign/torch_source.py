@@ -90,15 +90,15 @@ def from_program(path: str) -> Source:
 def from_onnx(path: str) -> Source:
     """Convert an ONNX file; every output of its graph is an output of the network."""
     try:
-        import onnx
-        from onnx2pytorch import ConvertModel  # type: ignore[import-not-found]
+        converter = importlib.import_module("onnx2pytorch")
+        onnx = importlib.import_module("onnx")  # the converter brings it
     except (ImportError, RuntimeError) as error:
         raise Refused(
             f"convert=1 needs the converter onnx2pytorch, which does not load under {sys.executable} "
             f"({first_line(error)}): pip install onnx2pytorch."
         ) from error
     try:
-        network = ConvertModel(onnx.load(path))
+        network = converter.ConvertModel(onnx.load(path))
     except Exception as error:
         raise Refused(f"onnx2pytorch cannot convert the model: {first_line(error)}") from error
     from importlib.metadata import version

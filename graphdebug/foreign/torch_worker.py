@@ -186,6 +186,8 @@ def _operations(inputs: Sequence[Any]) -> tuple[str, list[dict[str, Any]]]:
         return "a TorchScript runs as a whole" if source.kind == "script" else "it was converted", []
     if how["train"] or how["autocast"]:
         return "operations are looked at in eval mode without autocast only", []
+    if source.program is not None and (how["device"], how["dtype"]) != ("cpu", "float32"):
+        return "those of an exported program are looked at as it was exported, on the CPU, only", []
     try:
         return "", torch_graph.operations(_program(inputs))
     except Exception as error:
@@ -197,10 +199,8 @@ def _program(inputs: Sequence[Any]) -> Any:
     shapes = [(tuple(each.shape), each.dtype) for each in inputs]
     if _held["shapes"] != shapes:
         source = _held["source"]
-        if source.program is not None:
-            _held["program"] = torch_graph.as_the_exporter_sees(source.program)
-        else:
-            _held["program"] = torch_graph.exported(source.network, inputs)
+        program = source.program
+        _held["program"] = program if program is not None else torch_graph.exported(source.network, inputs)
         _held["shapes"] = shapes
     return _held["program"]
 

@@ -28,13 +28,17 @@ class OptionInfo:
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on."""
+    """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on.
+
+    ``needs``: options of which one must be set.
+    """
 
     name: str
     title: str
     description: str
     options: tuple[OptionInfo, ...]
     free_options: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 _ON_OFF = ("0", "1")
@@ -71,8 +75,8 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         BackendInfo(
             "torch",
             "PyTorch",
-            "The network that the model was exported from, as PyTorch runs it: of its modules and operations, those that "
-            "are known to stand for tensors of the model.",
+            "The network that the model was exported from, as PyTorch runs it: what is known of its modules and "
+            "operations to stand for tensors of the model.",
             (
                 OptionInfo("module", "What makes the network, as package.module:factory.", runs_code=True),
                 OptionInfo("path", "The folder in which that package lies.", runs_code=True),
@@ -97,6 +101,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("threads", "Threads inside an operator; 0: as many as PyTorch takes.", (), "0"),
                 OptionInfo("example", "An .npz of inputs for the first run, when made-up ones will not do."),
             ),
+            needs=("module", "script", "program", "convert"),
         ),
     ),
     "reference": (
@@ -149,6 +154,14 @@ def runs_code(spec: BackendSpec) -> str:
     """Return the first option of ``spec`` that runs code of the user's choice; empty: none does."""
     options = {option.key: option for option in _BACKENDS[spec.name][1].options}
     return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
+
+
+def incomplete(spec: BackendSpec) -> str:
+    """Return what ``spec`` still has to say before it can run, as a sentence; empty: nothing."""
+    info = _BACKENDS[spec.name][1]
+    if not info.needs or any(spec.get(key) not in ("", "0") for key in info.needs):
+        return ""
+    return f"{info.title} needs to know what to run: {', '.join(info.needs[:-1])} or {info.needs[-1]}."
 
 
 def _check(spec: BackendSpec, info: BackendInfo) -> None:

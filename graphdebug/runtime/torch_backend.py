@@ -1,7 +1,7 @@
 """PyTorch as a backend: the network that a model was exported from, tapped where a tensor's counterpart is known.
 
-The network runs in a process of its own, under the author's interpreter where one is named. It is eager: nothing is fused,
-so every mode but ``PLAIN`` taps the same tensors, and only what is fetched is held.
+The network runs in a process of its own, under the author's interpreter where one is named. It is eager: nothing is
+fused, so every mode but ``PLAIN`` taps the same tensors, and only what is fetched is held.
 """
 
 import tempfile
@@ -38,7 +38,7 @@ class TorchBackend:
     """PyTorch. Its options are listed in ``registry.backends()``."""
 
     whole = True
-    """It runs the network as a whole and holds only what is fetched: a model too large for that is not cut up for it."""
+    """It runs the network as a whole and holds only what is fetched: no model is cut up for it."""
 
     def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
         """Keep the SPEC; nothing is loaded before ``probe`` or ``prepare``."""
@@ -261,8 +261,7 @@ def matched(model: Model, parameters: Sequence[str]) -> list[str]:
     if not parameters:
         return names
     if set(names) <= set(parameters):
-        order = [name for name in parameters if name in set(names)]
-        return order
+        return [name for name in parameters if name in set(names)]
     if len(names) > len(parameters):
         raise BackendError(
             f"The model has {len(names)} inputs, and the network's forward takes {', '.join(parameters)} only."
