@@ -17,6 +17,7 @@ from graphdebug.foreign.torch_values import flat, from_torch, to_torch
 from graphdebug.model.document import open_model
 from graphdebug.runtime import trust
 from graphdebug.runtime.backend import BackendError, Mode
+from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.registry import backend, incomplete
 from graphdebug.runtime.spec import SpecError, parse_spec
 from graphdebug.runtime.torch_backend import matched
@@ -40,7 +41,7 @@ def made(target: str, checkpoint: Path | str = "", *, strict: bool = True, args:
 def test_a_network_gives_the_tensors_of_its_export(samples: Path, tmp_path: Path) -> None:
     model = open_model(samples / "resnet_dynamo.onnx")
     image = np.random.default_rng(0).standard_normal((3, 3, 32, 32), np.float32)
-    session = backend(RESNET).prepare(model, Mode.ISOLATED)
+    session = prepare_bounded(backend(RESNET), model, Mode.ISOLATED, None, 1)  # nor is it cut to fit a budget
     try:
         theirs = session.infer({"image": image}, session.tensors)
         assert session.environment["taps"] == "13 by module hooks, 8 in the exported graph"
