@@ -9,7 +9,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,13 @@ def samples() -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the real app, running on a free port with an empty workspace (``http://localhost:NNNNN``)."""
-    folder = tmp_path_factory.mktemp("server")
+    with running_app(tmp_path_factory.mktemp("server"), {"GRAPHDEBUG_ALLOW_CODE": "0"}) as address:
+        yield address
+
+
+@contextmanager
+def running_app(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Run the real app with its workspace and its log in ``folder``; yields its address."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -78,7 +85,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, "GRAPHDEBUG_HOME": str(folder / "workspace")},
+            env={**os.environ, "GRAPHDEBUG_HOME": str(folder / "workspace"), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

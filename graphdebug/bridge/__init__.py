@@ -1,1 +1,4 @@
-"""The PyTorch side: what a network carries into its exports. Needs PyTorch, and no other room of graphdebug."""
+"""The PyTorch side: marks that a network carries into its exports, and what of an export stands for what of it.
+
+`marking` needs PyTorch and no other room of graphdebug, for networks import it; the rest needs no PyTorch.
+"""

@@ -68,8 +68,8 @@ class BoundedSession:
         """Decide how to run on ``feeds``, whose shapes say how large the tensors will be."""
         self._fed = feeds
         self._walk = None
-        if self._whole is None and self._mode is not Mode.ISOLATED:
-            return
+        if getattr(self._runner, "whole", False) or (self._whole is None and self._mode is not Mode.ISOLATED):
+            return  # it holds only what is fetched, or makes a session for each fetch anyway
         sizes = Sizes.inferred(self._model, self, feeds, self._budget)
         if self._mode is Mode.PLAIN or sizes.total() <= self._budget:
             return

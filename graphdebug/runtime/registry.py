@@ -28,13 +28,17 @@ class OptionInfo:
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on."""
+    """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on.
+
+    ``needs``: options of which one must be set.
+    """
 
     name: str
     title: str
     description: str
     options: tuple[OptionInfo, ...]
     free_options: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
 
 
 _ON_OFF = ("0", "1")
@@ -64,6 +68,40 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("device", "Device number, for providers that have several.", (), "0"),
             ),
             ("session.", "optimization.", "mlas.", "ep."),
+        ),
+    ),
+    "torch": (
+        "graphdebug.runtime.torch_backend:TorchBackend",
+        BackendInfo(
+            "torch",
+            "PyTorch",
+            "The network that the model was exported from, as PyTorch runs it: what is known of its modules and "
+            "operations to stand for tensors of the model.",
+            (
+                OptionInfo("module", "What makes the network, as package.module:factory.", runs_code=True),
+                OptionInfo("path", "The folder in which that package lies.", runs_code=True),
+                OptionInfo("checkpoint", "Its weights: a .safetensors file, or a state_dict in a .pt or .pth file."),
+                OptionInfo("args", "What the factory is called with, as JSON: a list, or an object of names."),
+                OptionInfo("strict", "Refuse a checkpoint that lacks weights.", _ON_OFF, "1"),
+                OptionInfo("script", "Instead of a module: a TorchScript file.", runs_code=True),
+                OptionInfo("program", "Instead of a module: an exported program, a .pt2 file.", runs_code=True),
+                OptionInfo("convert", "Instead of a module: this very model, converted by onnx2pytorch.", _ON_OFF, "0"),
+                OptionInfo("python", "The interpreter that has PyTorch and the network's packages.", runs_code=True),
+                OptionInfo("device", "Where it runs.", ("cpu", "cuda"), "cpu"),
+                OptionInfo(
+                    "dtype",
+                    "Precision of weights and inputs.",
+                    ("float32", "float16", "bfloat16", "float64"),
+                    "float32",
+                ),
+                OptionInfo("autocast", "Precision of autocast.", ("off", "float16", "bfloat16"), "off"),
+                OptionInfo("mode", "eval() or train().", ("eval", "train"), "eval"),
+                OptionInfo("tf32", "Let CUDA compute float32 in TF32.", _ON_OFF, "0"),
+                OptionInfo("deterministic", "Use deterministic algorithms only.", _ON_OFF, "0"),
+                OptionInfo("threads", "Threads inside an operator; 0: as many as PyTorch takes.", (), "0"),
+                OptionInfo("example", "An .npz of inputs for the first run, when made-up ones will not do."),
+            ),
+            needs=("module", "script", "program", "convert"),
         ),
     ),
     "reference": (
@@ -116,6 +154,14 @@ def runs_code(spec: BackendSpec) -> str:
     """Return the first option of ``spec`` that runs code of the user's choice; empty: none does."""
     options = {option.key: option for option in _BACKENDS[spec.name][1].options}
     return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
+
+
+def incomplete(spec: BackendSpec) -> str:
+    """Return what ``spec`` still has to say before it can run, as a sentence; empty: nothing."""
+    info = _BACKENDS[spec.name][1]
+    if not info.needs or any(spec.get(key) not in ("", "0") for key in info.needs):
+        return ""
+    return f"{info.title} needs to know what to run: {', '.join(info.needs[:-1])} or {info.needs[-1]}."
 
 
 def _check(spec: BackendSpec, info: BackendInfo) -> None:

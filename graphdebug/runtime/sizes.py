@@ -23,7 +23,7 @@ class Sizes:
     def __init__(self, model: Model | None, session: Session, feeds: Mapping[str, Value]) -> None:
         """Look at the engine's own types, which are there without inference, then at the model's."""
         declared: Mapping[str, ValueType] = {} if model is None else model.types[MAIN_GRAPH]
-        dims = {} if model is None else _fed_dims(model, feeds)
+        dims = {} if model is None else fed_dims(model, feeds)
         self._known: dict[str, int] = {}
         for name in session.tensors:
             found = (static_bytes(types.get(name), dims) for types in (session.types, declared))
@@ -70,7 +70,7 @@ class Sizes:
             start = stop
 
 
-def _fed_dims(model: Model, feeds: Mapping[str, Value]) -> dict[str, int]:
+def fed_dims(model: Model, feeds: Mapping[str, Value]) -> dict[str, int]:
     """Return the lengths of symbolic dimensions, taken from what is fed."""
     dims: dict[str, int] = {}
     for value in model_inputs(model):

@@ -5,15 +5,28 @@ from collections.abc import Mapping
 import streamlit as st
 
 from graphdebug.runtime.backend import BackendSpec
-from graphdebug.runtime.registry import BackendInfo, OptionInfo, backends
+from graphdebug.runtime.registry import BackendInfo, OptionInfo, backends, incomplete
 from graphdebug.runtime.spec import SpecError, parse_spec
+from graphdebug.runtime.trust import code_allowed
 from graphdebug.ui.words import plain
 
 _AT_ONCE = 2
 """Options shown at once; the rest hides behind a button."""
 
 
-_LABELS = {"opt": "Optimisation", "disable": "Optimisers left out", "mem_pattern": "Memory pattern"}
+_LABELS = {
+    "opt": "Optimisation",
+    "disable": "Optimisers left out",
+    "mem_pattern": "Memory pattern",
+    "path": "Folder",
+    "args": "Arguments",
+    "script": "TorchScript file",
+    "program": "Exported program",
+    "convert": "Convert this model",
+    "dtype": "Precision",
+    "tf32": "TF32",
+    "example": "Example inputs",
+}
 """Keys that need more than a capital letter to be understood."""
 
 
@@ -36,7 +49,19 @@ def backend_form(default: str, key: str, *, narrow: bool = False) -> str:
     values = dict(start.options) if start.name == name else {}
     spec = str(BackendSpec(name, tuple(_options(info, values, f"{key}:{name}", 1 if narrow else _AT_ONCE).items())))
     st.caption(f"`{plain_code(spec)}`", help=plain(info.description))
+    if any(option.runs_code for option in info.options) and not code_allowed():
+        st.caption(
+            ":orange[This server does not run code that is named here: start it with "
+            "`graphdebug serve --allow-code`, or run the comparison at a terminal.]"
+        )
+    elif missing := missing_of(spec):
+        st.caption(f":orange[{missing}]")
     return spec
+
+
+def missing_of(spec: str) -> str:
+    """Return what a SPEC of this form still has to say before it can run, as a sentence; empty: nothing."""
+    return incomplete(_parsed(spec))
 
 
 def spec_title(spec: str) -> str:
@@ -86,13 +111,15 @@ def _ask(option: OptionInfo, values: Mapping[str, str], key: str) -> str:
     label = _LABELS.get(option.key, option.key.replace("_", " ").capitalize())
     start = values.get(option.key, option.default)
     key = f"{key}:{option.key}"
+    off = option.runs_code and not code_allowed()
     if option.values == ("0", "1"):
-        return "1" if st.checkbox(label, value=start == "1", help=option.help, key=key) else "0"
+        return "1" if st.checkbox(label, value=start == "1", help=option.help, key=key, disabled=off) else "0"
     if option.values:
         index = option.values.index(start) if start in option.values else 0
-        return str(st.selectbox(label, option.values, index=index, help=option.help, key=key))
-    answer = st.text_input(label, value=start, help=option.help, key=key).strip()
-    if "," in answer or "=" in answer:
-        st.caption(":red[No comma and no equals sign here.]")
+        return str(st.selectbox(label, option.values, index=index, help=option.help, key=key, disabled=off))
+    answer = st.text_input(label, value=start, help=option.help, key=key, disabled=off).strip()
+    written = BackendSpec("x", ((option.key, answer),))
+    if parse_spec(str(written)) != written:
+        st.caption(":red[No comma may stand before a word and an equals sign here.]")
         return start
     return answer

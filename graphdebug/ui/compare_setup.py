@@ -13,7 +13,7 @@ from graphdebug.model.records import ModelLocation, ValueInfo
 from graphdebug.runtime.datasets import files_of
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
-from graphdebug.ui.backend_form import backend_form, spec_title
+from graphdebug.ui.backend_form import backend_form, missing_of, spec_title
 from graphdebug.ui.feeds_form import feeds_form, missing_files
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.kept_files import ask_for_file
@@ -23,7 +23,7 @@ from graphdebug.ui.selected import selected_tensors
 from graphdebug.ui.words import plain, plural
 from graphdebug.workspace.entries import ModelEntry
 
-_OFF, _ALL, _REFERENCE = "onnxruntime:opt=disable", "onnxruntime", "reference"
+_OFF, _ALL, _REFERENCE, _TORCH = "onnxruntime:opt=disable", "onnxruntime", "reference", "torch"
 _MODES = {
     "isolated": "Every tensor of the model is exposed on both sides. All are compared; engines fuse less than usual.",
     "deployed": "Each engine optimises first; compared is what survives. Nothing of the deployed graph is changed.",
@@ -53,6 +53,7 @@ class Chosen:
 _PRESETS: Mapping[str, tuple[Chosen, Chosen]] = {
     "Optimisation off vs all": (Chosen(spec=_OFF), Chosen(spec=_ALL)),
     "Reference vs ONNX Runtime": (Chosen(spec=_REFERENCE), Chosen(spec=_ALL)),
+    "PyTorch vs ONNX Runtime": (Chosen(spec=_TORCH), Chosen(spec=_ALL)),
     "This model vs another": (Chosen(spec=_ALL), Chosen(what="other", spec=_ALL)),
 }
 
@@ -74,6 +75,7 @@ def compare_setup(entry: ModelEntry) -> None:
     feeds = _feeds(entry, asked)
     first, second = (_to_side(entry, side) for side in asked)
     ready = first is not None and second is not None and not missing_files(feeds)
+    ready = ready and not any(missing_of(side.spec) for side in asked if not side.recorded)
     if st.button("Compare", type="primary", icon=":material/compare_arrows:", disabled=not ready, width="stretch"):
         assert first is not None and second is not None
         request = CompareRequest(first, second, mode, feeds, tensors or None)

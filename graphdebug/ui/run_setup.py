@@ -4,7 +4,7 @@ import streamlit as st
 
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.ui import state
-from graphdebug.ui.backend_form import backend_form, spec_title
+from graphdebug.ui.backend_form import backend_form, missing_of, spec_title
 from graphdebug.ui.feeds_form import missing_files
 from graphdebug.ui.job_page import start_job
 from graphdebug.ui.last_feeds import ask_feeds
@@ -56,7 +56,8 @@ def run_setup(entry: ModelEntry, choice: Choice | None) -> None:
         st.warning(f"Choose a file for input {plain(name)}.", icon=":material/upload_file:")
     if what in ("picked", "selected") and not tensors:
         st.caption(f"Nothing is {what}: the model's outputs will be recorded.")
-    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=bool(missing), width="stretch"):
+    wanting = bool(missing or missing_of(spec))
+    if st.button("Run", type="primary", icon=":material/play_arrow:", disabled=wanting, width="stretch"):
         count = "outputs" if untapped else plural(len(tensors), "tensor") if tensors else "all tensors"
         request = RunRequest(entry.location, spec, feeds, tensors or None, "plain" if untapped else mode)
         start_job("run", request, entry, f"{count} of {entry.name} on {spec_title(spec)}")

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from graphdebug.jobs import service
 from graphdebug.model.records import ModelLocation
+from graphdebug.runtime import trust
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.ui.compare_setup import distinct
 from graphdebug.workspace.entries import JobState
@@ -73,3 +74,35 @@ def test_an_archive_is_a_side(workspace: Workspace, opened: str, tmp_path: Path)
     app.file_uploader[0].set_value(("out.npz", (tmp_path / "out.npz").read_bytes(), "application/zip")).run()
     assert not app.exception
     assert not app.button[-1].disabled
+
+
+def test_where_code_is_not_allowed_the_form_of_pytorch_says_so(
+    workspace: Workspace, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(trust.VARIABLE, "0")
+    app = AppTest.from_function(form_app, args=(opened, ""), default_timeout=30).run()
+    next(button for button in app.button if button.label == "PyTorch vs ONNX Runtime").click().run()
+    assert not app.exception
+    assert any("graphdebug serve --allow-code" in caption.value for caption in app.caption)
+    assert all(field.disabled for field in app.text_input if field.label in ("Module", "Folder"))
+    assert app.button[-1].disabled
+    next(box for box in app.checkbox if box.label == "Convert this model").check().run()
+    assert not app.button[-1].disabled, "the converter runs no code that is named here"
+
+
+def test_the_form_of_pytorch_asks_for_a_network(
+    workspace: Workspace, opened: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(trust.VARIABLE, "1")
+    app = AppTest.from_function(form_app, args=(opened, ""), default_timeout=30).run()
+    next(button for button in app.button if button.label == "PyTorch vs ONNX Runtime").click().run()
+    assert any("needs to know what to run" in caption.value for caption in app.caption)
+    assert app.button[-1].disabled
+    next(field for field in app.text_input if field.label == "Module").input("networks:small").run()
+    assert not app.exception
+    assert not app.button[-1].disabled
+    written = '{"size": 6, "bias": false}'
+    next(field for field in app.text_input if field.label == "Arguments").input(written).run()
+    assert any(f"torch:module=networks:small,args={written}" in caption.value for caption in app.caption)
+    next(field for field in app.text_input if field.label == "Folder").input("/a,device=cuda").run()
+    assert any("No comma may stand before" in caption.value for caption in app.caption)
