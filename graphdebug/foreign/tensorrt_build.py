@@ -101,7 +101,7 @@ def build(log: Log, driver: Driver, request: Mapping[str, Any], tell: Tell) -> d
     configure(config, request)
     for ranges in request["profiles"]:
         _add_profile(reader, config, ranges)
-    alive = [_calibrate(config, driver, request["calibration"])]
+    alive = [_calibrate(reader, config, driver, request["calibration"])]
     if request["debug"]:
         if not hasattr(trt.INetworkDefinition, "mark_unfused_tensors_as_debug_tensors"):
             raise Refused(f"TensorRT {trt.__version__} cannot show tensors of an engine as it is deployed.")
@@ -185,10 +185,12 @@ def _add_profile(reader: Reader, config: trt.IBuilderConfig, ranges: Mapping[str
         )
 
 
-def _calibrate(config: trt.IBuilderConfig, driver: Driver, batches: Sequence[Mapping[str, Any]]) -> Any:
+def _calibrate(reader: Reader, config: trt.IBuilderConfig, driver: Driver, batches: Sequence[Mapping[str, Any]]) -> Any:
     """Have int8 ranges measured on recorded inputs; return what must live until the engine is built."""
     if not batches or not hasattr(trt, "IInt8EntropyCalibrator2"):
         return None
+    inputs: list[trt.ITensor] = [reader.network.get_input(at) for at in range(reader.network.num_inputs)]
+    narrow = {tensor.name for tensor in inputs if tensor.dtype == trt.DataType.INT32}
 
     class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]
         """Gives one recorded input after the other."""
@@ -209,6 +211,8 @@ def _calibrate(config: trt.IBuilderConfig, driver: Driver, batches: Sequence[Map
             stream = driver.stream()
             for name in names:
                 array = tensors[name].array
+                if name in narrow:  # TensorRT 8 knows no 64-bit integers
+                    array = array.astype("int32")
                 if name not in self.taken:
                     self.taken[name] = driver.allocate(array.nbytes)
                 driver.to_device(self.taken[name], array, stream)

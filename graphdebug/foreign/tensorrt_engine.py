@@ -111,7 +111,7 @@ class Engine:
         return found
 
     def time(self, given: Mapping[str, Tensor], warmup: int, runs: int, seconds: float) -> dict[str, list[float]]:
-        """Run repeatedly, at least ``runs`` times and for ``seconds``; return milliseconds of each run after ``warmup``.
+        """Run at least ``runs`` times and for ``seconds``; return milliseconds of each run after ``warmup``.
 
         ``latency``: on the host, copies included; ``enqueue``: on the host, until the engine was given to the GPU;
         ``copy_in``, ``compute``, ``copy_out``: on the GPU, between events.
@@ -136,7 +136,7 @@ class Engine:
         return taken
 
     def profile(self, given: Mapping[str, Tensor], warmup: int, runs: int) -> list[dict[str, Any]]:
-        """Return ``name`` of every layer and its ``milliseconds`` in each of ``runs`` runs, slower for being watched."""
+        """Return ``name`` and ``milliseconds`` in each of ``runs`` runs of every layer; watching slows it."""
         self._kept = [self._feed(given)]
         self._prepare_outputs()
         profiler = _profiler()
