@@ -101,15 +101,11 @@ def build(log: Log, driver: Driver, request: Mapping[str, Any], tell: Tell) -> d
     configure(config, request)
     for ranges in request["profiles"]:
         _add_profile(reader, config, ranges)
-    alive = [_calibrate(reader, config, driver, request["calibration"])]
+    alive = [_calibrate(reader, config, driver, request["calibration"]), _watch(config, tell)]
     if request["debug"]:
         if not hasattr(trt.INetworkDefinition, "mark_unfused_tensors_as_debug_tensors"):
             raise Refused(f"TensorRT {trt.__version__} cannot show tensors of an engine as it is deployed.")
         reader.network.mark_unfused_tensors_as_debug_tensors()
-    if hasattr(trt, "IProgressMonitor"):
-        monitor = _monitor(tell)
-        config.progress_monitor = monitor
-        alive.append(monitor)
     cached = _timing_cache(config, request["timing_cache"])
     started = time.perf_counter()
     tell(None, "TensorRT builds the engine")
@@ -241,8 +237,10 @@ def _timing_cache(config: trt.IBuilderConfig, path: str) -> bool:
     return bool(config.set_timing_cache(cache, False))
 
 
-def _monitor(tell: Tell) -> Any:
-    """Return what tells how far the build is; the share done is that of the outermost phase."""
+def _watch(config: trt.IBuilderConfig, tell: Tell) -> Any:
+    """Tell how far the build is; return what must live as long. The share done is that of the outermost phase."""
+    if not hasattr(trt, "IProgressMonitor"):
+        return None
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         """Called by TensorRT, from several threads."""
@@ -270,7 +268,9 @@ def _monitor(tell: Tell) -> Any:
         def phase_finish(self, phase_name: str) -> None:
             self.steps.pop(phase_name, None)
 
-    return Monitor()
+    monitor = Monitor()
+    config.progress_monitor = monitor
+    return monitor
 
 
 def _write(path: Path, data: Any) -> None:

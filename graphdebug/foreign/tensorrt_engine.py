@@ -91,11 +91,7 @@ class Engine:
 
     def listen(self) -> None:
         """Keep the tensors that no layer was fused over, from now on, whenever the engine runs."""
-        if not hasattr(trt.IExecutionContext, "unfused_tensors_debug_state"):
-            raise Refused(f"TensorRT {trt.__version__} cannot show tensors of an engine as it is deployed.")
-        self._listener = _listener(self._driver)
-        self._context.set_debug_listener(self._listener)
-        self._context.unfused_tensors_debug_state = True
+        self._listener = _listen(self._context, self._driver)
 
     def infer(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Run once; return all outputs, and what was listened to, by name."""
@@ -310,8 +306,10 @@ def _growing(driver: Driver) -> Any:
     return Allocator()
 
 
-def _listener(driver: Driver) -> Any:
-    """Return what takes debug tensors; for a tensor that is written more than once, the last value stays."""
+def _listen(context: trt.IExecutionContext, driver: Driver) -> Any:
+    """Return what takes debug tensors from now on; of one that is written more than once, the last value stays."""
+    if not hasattr(trt.IExecutionContext, "unfused_tensors_debug_state"):
+        raise Refused(f"TensorRT {trt.__version__} cannot show tensors of an engine as it is deployed.")
 
     class Listener(trt.IDebugListener):  # type: ignore[misc]
         """Called by TensorRT while the engine runs."""
@@ -335,7 +333,10 @@ def _listener(driver: Driver) -> Any:
             self.tensors[name] = Tensor(dtype, array)
             return True
 
-    return Listener()
+    listener = Listener()
+    context.set_debug_listener(listener)
+    context.unfused_tensors_debug_state = True
+    return listener
 
 
 def _profiler() -> Any:

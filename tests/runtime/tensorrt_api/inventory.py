@@ -2,7 +2,7 @@
 
 The wheels of the bindings hold their one shared object, but not NVIDIA's libraries that it needs. It imports nothing of
 them but nine functions, so that empty stand-ins let it load and tell its names, members and signatures; nothing of it
-can run. Needs pip, gcc, nm, readelf and the CPython that is named (default 3.10), and leaves ``VERSION.json`` in FOLDER.
+can run. Needs pip, gcc, nm, readelf and the CPython that is named (default 3.10); leaves ``VERSION.json`` in FOLDER.
 """
 
 import json
@@ -65,13 +65,14 @@ def _members(kind: type) -> dict[str, str]:
     found = {}
     bases = [base for base in kind.__mro__ if base is not object and not base.__module__.startswith("pybind11")]
     values = getattr(kind, "__members__", {})
+    skipped = ("_", "add_") if kind.__name__ == "INetworkDefinition" else ("_",)
     for base in reversed(bases):
         for name, thing in vars(base).items():
             if name in values:
                 found[name] = f"value {int(values[name])}"
             elif isinstance(thing, type):
                 found[name] = "class"
-            elif (name == "__init__" and not values) or not name.startswith(("_", "add_")):
+            elif (name == "__init__" and not values) or not name.startswith(skipped):
                 if isinstance(thing, property):
                     found[name] = "property read" if thing.fset is None else "property write"
                 elif callable(thing) or isinstance(thing, staticmethod):
