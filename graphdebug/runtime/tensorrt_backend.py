@@ -32,6 +32,7 @@ from graphdebug.runtime.tensorrt_options import (
     version_of,
 )
 from graphdebug.runtime.tensorrt_session import Task, TensorRtSession
+from graphdebug.runtime.tensorrt_words import Subgraph, Support, complaints
 
 ENGINE = "TensorRT"
 
@@ -98,6 +99,26 @@ class TensorRtBackend:
             folder.cleanup()
             raise
         return session
+
+    def support(self, model: Model) -> Support:
+        """Say which parts of ``model`` TensorRT takes, before anything is built.
+
+        Raises:
+            BackendError: there is no TensorRT or no GPU, or the model cannot be given to it.
+        """
+        wanted = asked(self.spec)
+        process = start(wanted)
+        try:
+            facts = process.call("probe", self._progress, device=wanted.device)
+            how = plan(replace(wanted, precision="fp32"), version_of(facts["tensorrt"]), frozenset())
+            with tempfile.TemporaryDirectory(prefix="tensorrt-") as folder:
+                file = write_for_parser(model, named(model), Path(folder))
+                request = {"network": list(how.network), "onnx": str(file.onnx), "beside": str(file.beside)}
+                told = process.call("support", self._progress, device=wanted.device, request=request)
+        finally:
+            process.close()
+        parts = tuple(Subgraph(tuple(each["nodes"]), each["supported"]) for each in told["subgraphs"])
+        return Support(facts["tensorrt"], told["supported"], parts, complaints(model, told["errors"]))
 
     def _check_names(self, wanted: Asked, inputs: Sequence[ValueInfo]) -> None:
         self._known_inputs.update(value.name for value in inputs)

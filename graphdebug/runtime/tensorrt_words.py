@@ -18,6 +18,24 @@ class Complaint:
     op: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """A part of the main graph, by the positions of its nodes, that TensorRT takes or does not take."""
+
+    nodes: tuple[int, ...]
+    supported: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What TensorRT ``version`` takes of a model. Nodes that no subgraph has were not looked at."""
+
+    version: str
+    supported: bool
+    subgraphs: tuple[Subgraph, ...]
+    complaints: tuple[Complaint, ...]
+
+
 def complaints(model: Model, errors: Iterable[Mapping[str, Any]]) -> tuple[Complaint, ...]:
     """Return the parser's errors at the nodes that they are about, each once.
 

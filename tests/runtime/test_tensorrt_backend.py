@@ -20,8 +20,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from graphdebug.model.document import open_model
+from graphdebug.model.engine_layers import onnx_nodes
+from graphdebug.model.records import ModelLocation
+from graphdebug.report.outcomes import support_of
 from graphdebug.runtime.backend import BackendError, Mode
+from graphdebug.runtime.events import silent
 from graphdebug.runtime.registry import backend
+from graphdebug.runtime.requests import RunRequest
+from graphdebug.runtime.run import run_job
+from graphdebug.runtime.tensorrt_job import EngineRequest, engine_job
+from graphdebug.runtime.tensorrt_words import Subgraph
 from graphdebug.runtime.trust import allow_code
 from tests.runtime import small_models as models
 
@@ -301,6 +309,30 @@ def test_integers_of_64_bits_go_through_version_8_as_32(spec: Spec, tmp_path: Pa
             with pytest.raises(BackendError, match="'i' has integers of more than 32 bits"):
                 session.infer({"i": np.array([1, 1 << 40, 3])}, ["j"])
         session.close()
+
+
+def test_what_tensorrt_does_not_take_is_listed_before_building(spec: Spec, tmp_path: Path) -> None:
+    path = fixed(tmp_path / "m.onnx", "Nope")
+    for version in ("8.6.1", "10.0.1", "10.16.1.11", "11.4.0.106"):
+        request = EngineRequest(ModelLocation(str(path)), spec(version))
+        support = engine_job(request, tmp_path, silent).support
+        assert support.version == version and not support.supported
+        assert support.subgraphs == (Subgraph((0, 1), True), Subgraph((2,), False))
+        assert [(each.node, each.name, each.op) for each in support.complaints] == [(2, "Nope_2", "Nope")]
+        assert support_of(support).values == {0: "taken", 1: "taken", 2: "not taken"}
+
+
+def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(spec: Spec, tmp_path: Path) -> None:
+    path = models.chain(tmp_path / "m.onnx")
+    where = spec("11.4.0.106")
+    result = engine_job(EngineRequest(ModelLocation(str(path)), where, dims={"batch": 3}), tmp_path, silent)
+    assert result.support.supported and result.environment["profile"] == "x 3x64"
+    layers = onnx.load(tmp_path / "layers.onnx")
+    assert [onnx_nodes(node) for node in layers.graph.node] == [("MatMul_0",), ("Add_1",), ("Relu_2",)]
+    folder = tmp_path / "run"
+    folder.mkdir()
+    run_job(RunRequest(ModelLocation(str(path)), where), folder, silent)
+    assert (folder / "layers.json").read_text() == (tmp_path / "layers.json").read_text()
 
 
 def test_outputs_whose_shape_depends_on_values_grow(spec: Spec, tmp_path: Path) -> None:
