@@ -331,7 +331,7 @@ def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(spec:
     assert [onnx_nodes(node) for node in layers.graph.node] == [("MatMul_0",), ("Add_1",), ("Relu_2",)]
     folder = tmp_path / "run"
     folder.mkdir()
-    run_job(RunRequest(ModelLocation(str(path)), where), folder, silent)
+    run_job(RunRequest(ModelLocation(str(path)), where, mode="plain"), folder, silent)
     assert (folder / "layers.json").read_text() == (tmp_path / "layers.json").read_text()
 
 
