@@ -79,7 +79,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                     ("fp32", "tf32", "fp16", "bf16", "int8", "fp8", "stored"),
                     "fp32",
                 ),
-                OptionInfo("opt", "Usual shapes of inputs, such as image:1x3x224x224+mask:1x128."),
+                OptionInfo("shapes", "Usual shapes of inputs, such as image:1x3x224x224+mask:1x128."),
                 OptionInfo("min", "Smallest shapes of inputs; left out: the usual ones."),
                 OptionInfo("max", "Largest shapes of inputs; left out: the usual ones."),
                 OptionInfo("workspace", "MiB of GPU memory that tactics may use; left out: all."),

@@ -177,5 +177,5 @@ def _check_ranges(free: Sequence[str], ranges: Mapping[str, Any]) -> None:
     if missing:
         raise BackendError(
             f"What TensorRT fuses depends on shapes, and input {missing[0]!r} has free ones: add "
-            f"opt={missing[0]}:1x3x224x224 (its real shape) to the SPEC."
+            f"shapes={missing[0]}:1x3x224x224 (its real shape) to the SPEC."
         )

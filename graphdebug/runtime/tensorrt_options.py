@@ -36,7 +36,7 @@ class Asked:
 
     precision: str = "fp32"
     shapes: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
-    """``min``, ``opt`` and ``max`` → input → shape, as far as they are given."""
+    """``min``, ``shapes`` and ``max`` → input → shape, as far as they are given."""
     workspace: int | None = None
     level: int | None = None
     tactics: tuple[str, ...] | None = None
@@ -78,7 +78,7 @@ def asked(spec: BackendSpec) -> Asked:
     tactics = spec.get("tactics")
     return Asked(
         precision=spec.get("precision", "fp32"),
-        shapes={key: _shapes(spec, key) for key in ("min", "opt", "max") if spec.get(key)},
+        shapes={key: _shapes(spec, key) for key in ("min", "shapes", "max") if spec.get(key)},
         workspace=None if workspace is None else workspace << 20,
         level=level,
         tactics=tuple(name.upper() for name in tactics.split("+") if name) if tactics else None,
@@ -148,7 +148,7 @@ def check_deployed(version: Version) -> None:
 def profile(wanted: Asked, inputs: Sequence[ValueInfo]) -> dict[str, Range]:
     """Return the range of every input that has one in the SPEC, checked, and of those whose shape is fixed.
 
-    What is left out of ``min``, ``opt`` and ``max`` is that of its neighbour. Inputs that the result lacks have free
+    What is left out of ``min``, ``shapes`` and ``max`` is that of its neighbour. Inputs that the result lacks have free
     dimensions and no range.
 
     Raises:
@@ -159,7 +159,7 @@ def profile(wanted: Asked, inputs: Sequence[ValueInfo]) -> dict[str, Range]:
         given = {key: shapes[value.name] for key, shapes in wanted.shapes.items() if value.name in shapes}
         shape = value.type.shape
         if given:
-            usual = given.get("opt") or given.get("max") or given["min"]
+            usual = given.get("shapes") or given.get("max") or given["min"]
             least, most = given.get("min", usual), given.get("max", usual)
             found[value.name] = _checked(value, (least, usual, most))
         elif shape is not None and all(isinstance(length, int) for length in shape):

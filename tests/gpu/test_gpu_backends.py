@@ -145,7 +145,7 @@ def test_unfused_tensors_agree_as_deployed(tmp_path: Path) -> None:
 
 def test_a_profile_of_free_shapes_serves_all_that_lie_in_it(tmp_path: Path) -> None:
     shapes: Sequence[str] = ("x:1x3x64x64", "x:4x3x64x64", "x:8x3x64x64")
-    spec = tensorrt(**dict(zip(("min", "opt", "max"), shapes, strict=True)))
+    spec = tensorrt(**dict(zip(("min", "shapes", "max"), shapes, strict=True)))
     model = network(tmp_path / "m.onnx")
     for batch in (1, 3, 8):
         compare(spec, model, RELATIVE_RMS["fp32"], dims={"batch": batch})

@@ -186,7 +186,7 @@ def test_free_shapes_take_those_of_the_first_run_or_a_profile(version: str, spec
         found = session.infer(feeds(batch), ["y"])["y"]
         assert np.allclose(found, expected(path, feeds(batch))["y"], atol=1e-5)
     assert session.environment["profile"] == "x 5x64"
-    ranged = backend(spec(version, min="x:1x64", max="x:4x64", opt="x:2x64")).prepare(open_model(path), Mode.PLAIN)
+    ranged = backend(spec(version, min="x:1x64", max="x:4x64", shapes="x:2x64")).prepare(open_model(path), Mode.PLAIN)
     assert asked(tmp_path)[-1]["profiles"] == [{"x": [[1, 64], [2, 64], [4, 64]]}]
     assert ranged.infer(feeds(4), ["y"])["y"].shape == (4, 64)
     with pytest.raises(BackendError, match="'x' is fed 5x64, and the engine takes it from 1x64 to 4x64"):

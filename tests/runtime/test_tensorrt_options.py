@@ -30,7 +30,7 @@ INPUTS = (
 
 
 def test_shapes_are_read_by_input_whatever_it_is_called() -> None:
-    wanted = asked(parse_spec("tensorrt:min=image:0:1x3x8x8+a+b:1x1,opt=image:0:2x3x8x8,max=a+b:1x128"))
+    wanted = asked(parse_spec("tensorrt:min=image:0:1x3x8x8+a+b:1x1,shapes=image:0:2x3x8x8,max=a+b:1x128"))
     assert profile(wanted, INPUTS) == {
         "image:0": ((1, 3, 8, 8), (2, 3, 8, 8), (2, 3, 8, 8)),
         "a+b": ((1, 1), (1, 128), (1, 128)),
@@ -42,16 +42,16 @@ def test_shapes_are_read_by_input_whatever_it_is_called() -> None:
         {"image:0": [[1, 3, 8, 8], [2, 3, 8, 8], [2, 3, 8, 8]], "a+b": [[1, 1], [1, 128], [1, 128]]}
     ]
     assert json.loads(json.dumps(made)) == made
-    assert unknown_inputs(asked(parse_spec("tensorrt:opt=nobody:1x2")), INPUTS) == ["nobody"]
+    assert unknown_inputs(asked(parse_spec("tensorrt:shapes=nobody:1x2")), INPUTS) == ["nobody"]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("opt=image:0:1x4x8x8", "'image:0' is batchx3xhxw in the model, which the shape 1x4x8x8"),
-        ("opt=image:0:1x3x8", "does not fit"),
+        ("shapes=image:0:1x4x8x8", "'image:0' is batchx3xhxw in the model, which the shape 1x4x8x8"),
+        ("shapes=image:0:1x3x8", "does not fit"),
         ("min=a+b:1x9,max=a+b:1x2", r"do not rise from min \(1x9\)"),
-        ("opt=3x224", "'3x224' is none"),
+        ("shapes=3x224", "'3x224' is none"),
         ("workspace=much", "workspace of tensorrt must be a whole number, not 'much'"),
         ("level=9", "from 0 to 5, not 9"),
         ("device=-1", "whole number, not '-1'"),
