@@ -17,6 +17,7 @@ from graphdebug.cli.compare import compare
 from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain, reader_may_leave
 from graphdebug.cli.diff import diff
 from graphdebug.cli.edit import edit
+from graphdebug.cli.engine import engine
 from graphdebug.cli.extract import extract
 from graphdebug.cli.graph import graph
 from graphdebug.cli.inspect import inspect
@@ -36,7 +37,7 @@ def program(context: click.Context, traceback: bool) -> None:
     trust.allow_code(True)  # who types a SPEC here could as well run what it names
 
 
-for command in (inspect, graph, tensors, edit, extract, split, diff, compare, bench, serve):
+for command in (inspect, graph, tensors, edit, extract, split, diff, compare, bench, engine, serve):
     program.add_command(command)
 
 

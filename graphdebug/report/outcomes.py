@@ -9,6 +9,7 @@ from graphdebug.model.index import GraphIndex
 from graphdebug.report.colors import NOT_COMPARED, STEPS, excess, worst_by_node
 from graphdebug.runtime.latency import LatencyResult
 from graphdebug.runtime.requests import TensorRow
+from graphdebug.runtime.tensorrt_words import Support
 from graphdebug.view.coloring import NONFINITE
 from graphdebug.view.node_data import Apart, NodeData
 
@@ -53,6 +54,12 @@ def status_of(rows: Iterable[Row]) -> NodeData:
         if row.node is not None:
             worst[row.node] = max(worst.get(row.node, Status.MATCH), row.status, key=order.index)
     return NodeData("Match or differ", {node: str(status) for node, status in worst.items()})
+
+
+def support_of(found: Support) -> NodeData:
+    """Return which nodes TensorRT takes, as it says before building; nodes that it did not look at have no value."""
+    values = {node: "taken" if part.supported else "not taken" for part in found.subgraphs for node in part.nodes}
+    return NodeData(f"TensorRT {found.version}", values)
 
 
 def finiteness_of(rows: Iterable[TensorRow]) -> NodeData:

@@ -7,6 +7,7 @@ one model in one mode. What it prepares is a session: fetch tensors by name, as 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from graphdebug.model.document import Model
@@ -77,6 +78,15 @@ class Session(Protocol):
     def close(self) -> None:
         """Give back everything that was taken."""
         ...
+
+
+def files_of(session: Session) -> Mapping[str, Path]:
+    """Return what a session leaves for the user besides tensors, such as an engine's layers: file name → file.
+
+    The files go with the session.
+    """
+    files: Mapping[str, Path] = getattr(session, "files", {})
+    return files
 
 
 class Backend(Protocol):

@@ -7,6 +7,7 @@ is fetched: there the engine optimises before anything is tapped, so that fewer 
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from pathlib import Path
 
 from graphdebug.model.document import Model
 from graphdebug.model.records import ValueInfo, ValueType
@@ -14,7 +15,7 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.shapes import infer_types
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.units import size_text
-from graphdebug.runtime.backend import Backend, Mode, Session, Value
+from graphdebug.runtime.backend import Backend, Mode, Session, Value, files_of
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.slices import cut, plan
 
@@ -42,6 +43,7 @@ class BoundedSession:
         self.untapped: Mapping[str, str] = whole.untapped
         self.types: Mapping[str, ValueType] = whole.types
         self.environment: Mapping[str, str] = whole.environment
+        self.files: Mapping[str, Path] = files_of(whole)
         self._runner, self._model, self._mode, self._taps, self._budget = runner, model, mode, taps, budget
         self._whole: Session | None = whole
         self._fed: Mapping[str, Value] | None = None

@@ -104,6 +104,37 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
             needs=("module", "script", "program", "convert"),
         ),
     ),
+    "tensorrt": (
+        "graphdebug.runtime.tensorrt_backend:TensorRtBackend",
+        BackendInfo(
+            "tensorrt",
+            "TensorRT",
+            "The model as an NVIDIA TensorRT engine, 8.6 to 11, built here or found among those built before.",
+            (
+                OptionInfo(
+                    "precision",
+                    "What layers may compute in; “stored”: as the file says. What came of it is read back.",
+                    ("fp32", "tf32", "fp16", "bf16", "int8", "fp8", "stored"),
+                    "fp32",
+                ),
+                OptionInfo("shapes", "Usual shapes of inputs, such as image:1x3x224x224+mask:1x128."),
+                OptionInfo("min", "Smallest shapes of inputs; left out: the usual ones."),
+                OptionInfo("max", "Largest shapes of inputs; left out: the usual ones."),
+                OptionInfo("workspace", "MiB of GPU memory that tactics may use; left out: all."),
+                OptionInfo("level", "How hard TensorRT searches for fast tactics.", ("", *"012345")),
+                OptionInfo("tactics", "Tactic sources, joined by +, such as edge_mask_convolutions+jit_convolutions."),
+                OptionInfo(
+                    "calibration", "Inputs that int8 and fp8 ranges are measured on: an .npz, or a folder of data sets."
+                ),
+                OptionInfo("batches", "How many inputs are made up to calibrate on without recorded ones.", (), "8"),
+                OptionInfo("device", "Number of the GPU.", (), "0"),
+                OptionInfo("python", "An interpreter that has TensorRT and numpy.", runs_code=True),
+                OptionInfo("engine", "An engine file to run instead of building one.", runs_code=True),
+                OptionInfo("cache", "Folder of built engines.", runs_code=True),
+                OptionInfo("timing_cache", "File of measured tactics.", runs_code=True),
+            ),
+        ),
+    ),
     "reference": (
         "graphdebug.runtime.reference_backend:ReferenceBackend",
         BackendInfo(

@@ -1,5 +1,6 @@
 """The job that runs a model once on one backend: statistics of every tensor that was asked for, and their values."""
 
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -10,7 +11,7 @@ import numpy as np
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.refs import MAIN_GRAPH
-from graphdebug.runtime.backend import Mode, Session, Value
+from graphdebug.runtime.backend import Mode, Session, Value, files_of
 from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
@@ -30,7 +31,8 @@ _BUDGET = 500_000_000
 def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
     """Run a model and keep tensors; a job function.
 
-    Rows of fed inputs come first. Tensors are fetched, measured, written and dropped in chunks.
+    Rows of fed inputs come first. Tensors are fetched, measured, written and dropped in chunks. What else a session
+    leaves (an engine's layers) lies in the folder beside them.
 
     Raises:
         NotAModel, BackendError, FeedError, SpecError: one sentence each.
@@ -56,6 +58,8 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
         wanted = [name for name in session.tensors if asked.wants(name)]
         for name, value in _fetch(session, feeds, wanted, Sizes(model, session, feeds), progress):
             rows.append(_row(model, name, value, writer))
+        for name, path in files_of(session).items():
+            shutil.copyfile(path, folder / name)
         untapped = {name: why for name, why in session.untapped.items() if asked.wants(name)}
         missing = dict.fromkeys(sorted(asked.named - {row.name for row in rows} - untapped.keys()), asked.mode_reason)
         return RunResult(

@@ -37,7 +37,7 @@ def test_commas_belong_to_the_value_unless_an_option_follows() -> None:
         ("onnxruntime:opt=fast", "'fast'"),
         ("onnxruntime:speed=9", "'speed'"),
         ("reference:dtype=float64", "it has none"),
-        ("tensorrt", "'tensorrt'"),
+        ("abacus", "'abacus'"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, named: str) -> None:
