@@ -22,7 +22,7 @@ from graphdebug.compare.parallel import judge_all
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Row
 from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
-from graphdebug.runtime.backend import BackendError, Mode, Session, Value
+from graphdebug.runtime.backend import BackendError, Mode, Session, Value, is_eager
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.heap import give_back
 from graphdebug.runtime.sizes import Sizes
@@ -101,6 +101,9 @@ class _Comparison:
         made, plain = zip(*([step.result() for step in steps] for steps in asked[::-1]), strict=True)
         for side, session in zip(self.sides, made, strict=True):
             self.sessions[side.name] = self.stack.enter_context(closing(session))
+        alone = [
+            self._run_untapped(side) if each is None else each for side, each in zip(self.sides, plain, strict=True)
+        ]
         index = self.sides[0].index or self.sides[1].index
         reference, candidate = made
         pairs = pair_tensors(reference, candidate, index, self.request.tensors)
@@ -116,8 +119,8 @@ class _Comparison:
             fetched = list(pool.map(partial(self._fetch, names=names, last=last), self.sides))
             yield from judge_all(*self._calls([waiting[name] for name in names], fetched, outputs))
             del fetched  # before the next chunk comes
-        for side, alone in zip(self.sides, plain, strict=True):
-            self.effects += _observe(side, alone)
+        for side, outputs_alone in zip(self.sides, alone, strict=True):
+            self.effects += _observe(side, outputs_alone)
 
     def environments(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return what really ran on the reference's and on the candidate's side."""
@@ -164,13 +167,26 @@ class _Comparison:
         ]
         return calls, [bytes_of(a) + bytes_of(b) for _, a, b in both]
 
-    def _run_plain(self, side: OpenSide) -> dict[str, Value] | BackendError:
-        """Run a side as anyone would, without taps, and return its outputs; none of recorded tensors."""
+    def _run_plain(self, side: OpenSide) -> dict[str, Value] | BackendError | None:
+        """Run a side as anyone would, without taps, and return its outputs; none of recorded tensors.
+
+        None: its tapped session can do that, for it taps only what is fetched.
+        """
         if not side.runs:
             return {}
+        if is_eager(side.backend):
+            return None
         try:
             with closing(side.prepare(Mode.PLAIN)) as session:
                 return session.infer(self.feeds, session.outputs)
+        except BackendError as error:
+            return error
+
+    def _run_untapped(self, side: OpenSide) -> dict[str, Value] | BackendError:
+        """Run a session that taps only what is fetched for its outputs alone."""
+        session = self.sessions[side.name]
+        try:
+            return session.infer(self.feeds, session.outputs)
         except BackendError as error:
             return error
 

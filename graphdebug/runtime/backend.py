@@ -107,5 +107,13 @@ class Backend(Protocol):
         ...
 
 
+def is_eager(runner: Backend) -> bool:
+    """Say whether a backend taps and holds only what is fetched, and fuses nothing.
+
+    No model is cut up for it, and a session with taps runs untapped when only outputs are fetched.
+    """
+    return bool(getattr(runner, "eager", False))
+
+
 class BackendError(Exception):
     """A backend could not do what was asked; the message is one sentence for the user."""

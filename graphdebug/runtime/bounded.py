@@ -15,7 +15,7 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.shapes import infer_types
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.units import size_text
-from graphdebug.runtime.backend import Backend, Mode, Session, Value, files_of
+from graphdebug.runtime.backend import Backend, Mode, Session, Value, files_of, is_eager
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.slices import cut, plan
 
@@ -70,7 +70,7 @@ class BoundedSession:
         """Decide how to run on ``feeds``, whose shapes say how large the tensors will be."""
         self._fed = feeds
         self._walk = None
-        if getattr(self._runner, "whole", False) or (self._whole is None and self._mode is not Mode.ISOLATED):
+        if is_eager(self._runner) or (self._whole is None and self._mode is not Mode.ISOLATED):
             return  # it holds only what is fetched, or makes a session for each fetch anyway
         sizes = Sizes.inferred(self._model, self, feeds, self._budget)
         if self._mode is Mode.PLAIN or sizes.total() <= self._budget:

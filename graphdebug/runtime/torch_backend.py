@@ -37,8 +37,8 @@ _TRIED = (2, 1)
 class TorchBackend:
     """PyTorch. Its options are listed in ``registry.backends()``."""
 
-    whole = True
-    """It runs the network as a whole and holds only what is fetched: no model is cut up for it."""
+    eager = True
+    """See `backend.is_eager`."""
 
     def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
         """Keep the SPEC; nothing is loaded before ``probe`` or ``prepare``."""
