@@ -10,6 +10,8 @@ from graphdebug.deploy.targets import Release
 from graphdebug.model.records import Severity, ValueType
 
 _CONTRIB = "com.microsoft"
+_DOMAINS = ("", "ai.onnx.ml", _CONTRIB)
+"""Whose operators ONNX Runtime knows."""
 _NEWEST_LIST = Release((10, 15))
 """Of TensorRT's lists: which TensorRT an ONNX Runtime finds beside itself, a SPEC does not say."""
 
@@ -42,10 +44,12 @@ def _on_cpu(
     op, known = at.node.op_type, kernels.get((at.domain, at.node.op_type), ())
     assert at.opset is not None
     schema = schema_of(op, at.domain, min(at.opset, newest) if not at.domain else at.opset)
+    if at.domain not in _DOMAINS:
+        schema = None
     if schema is None:
         if known:
             return None  # ONNX does not describe it (com.microsoft): the types it takes are not looked at
-        if at.domain in ("", "ai.onnx.ml", _CONTRIB):
+        if at.domain in _DOMAINS:
             sentence = f"ONNX Runtime's CPU provider knows no operator {at.op} in operator set {at.opset}."
             return at.found(Severity.ERROR, "operator-unsupported", sentence)
         sentence = f"{at.op} is no operator of ONNX or ONNX Runtime: it needs a library of custom operators."
@@ -59,6 +63,9 @@ def _on_cpu(
             return None
         sentence = f"ONNX Runtime's CPU provider has no kernel for {at.op} of operator set {schema.since_version}."
         return at.found(Severity.ERROR, "operator-unsupported", sentence)
+    if op in ("RNN", "GRU", "LSTM") and any(each.name == "layout" and each.i for each in at.node.attribute):
+        sentence = f"ONNX Runtime's CPU provider runs a {op} with layout 0 only: this one has 1."
+        return at.found(Severity.ERROR, "attribute-unsupported", sentence)
     bound = _bound(at, schema, types)
     if any(_fits(kernel, bound) for kernel in fitting) or has_body(schema):
         return None
