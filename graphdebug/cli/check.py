@@ -93,7 +93,7 @@ def _print_target(target: "TargetResult") -> None:
             click.echo(plain(f"    remedy: {title}"))
     if target.confirmed is not None:
         nodes = ", ".join(f"{provider} {count:,}" for provider, count in target.confirmed.nodes)
-        click.echo(plain(f"  {target.confirmed.sentence}" + (f" Nodes after optimisation: {nodes}." if nodes else "")))
+        click.echo(plain(f"  {target.confirmed.sentence}" + (f" Nodes by provider: {nodes}." if nodes else "")))
     for source in target.sources:
         click.echo(click.style(f"  ({source})", dim=True))
 

@@ -27,7 +27,10 @@ def check(model: Model, target: Target) -> TargetResult:
         sources = (tensorrt_source(target.release),)
     else:
         found += kernel_rules(subject)
-        sources = (cpu_source(target.release), *((f"CUDA kernels: {cuda()['source']}",) if target.provider == "cuda" else ()))
+        sources = (
+            cpu_source(target.release),
+            *((f"CUDA kernels: {cuda()['source']}",) if target.provider == "cuda" else ()),
+        )
     found += storage_rules(subject)
     return TargetResult(target.spec, target.title, tuple(sorted(found, key=_order)), sources)
 

@@ -29,7 +29,7 @@ def confirmed(result: TargetResult, model: Model, target: Target) -> TargetResul
         wanted = configuration(parse_spec(f"onnxruntime:provider={target.provider}"))
     except BackendError as error:
         return replace(result, confirmed=Confirmation(False, engine, f"It could not be tried: {error}"))
-    options = wanted.session_options(wanted.level)
+    options = wanted.session_options("disable")  # who runs what is settled before the optimiser, which may take minutes
     options.add_session_config_entry(_RECORD, "1")
     try:
         session = create_session(serialize(named(model)), wanted, options, model.path.parent)
@@ -63,5 +63,7 @@ def _with_refusal(findings: tuple[DeployFinding, ...], model: Model, sentence: s
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if (place is None and errors) or any(finding.node == place and finding.graph == MAIN_GRAPH for finding in errors):
         return findings
-    refusal = DeployFinding(Severity.ERROR, "refused", sentence, MAIN_GRAPH, place, None, name if place is not None else "")
+    refusal = DeployFinding(
+        Severity.ERROR, "refused", sentence, MAIN_GRAPH, place, None, name if place is not None else ""
+    )
     return (refusal, *findings)

@@ -12,6 +12,8 @@ from graphdebug.model.records import Severity, ValueType
 _CONTRIB = "com.microsoft"
 _DOMAINS = ("", "ai.onnx.ml", _CONTRIB)
 """Whose operators ONNX Runtime knows."""
+_MAIN_TYPES = ("T", "T1", "V")
+"""Type parameters: the first that an operator has says what it computes with."""
 _NEWEST_LIST = Release((10, 15))
 """Of TensorRT's lists: which TensorRT an ONNX Runtime finds beside itself, a SPEC does not say."""
 
@@ -92,10 +94,11 @@ def _on_cuda(
     assert at.opset is not None
     schema = schema_of(at.node.op_type, at.domain, at.opset)
     if facts and schema is not None and facts[0] <= schema.since_version <= facts[1]:
-        kind = next((types[name] for name in at.node.input if name and name in types), None)
-        if kind is None or kind.kind != "tensor" or not kind.dtype or kind.dtype in facts[2]:
+        bound = _bound(at, schema, types)
+        kind = next((bound[name] for name in _MAIN_TYPES if name in bound), "")
+        if not kind or kind in facts[2] or kind.startswith("seq"):
             return None
-        why = f"{table['release']} had no CUDA kernel for {at.op} of {kind.dtype}"
+        why = f"{table['release']} had no CUDA kernel for {at.op} of {in_words(kind)}"
     else:
         why = f"{table['release']} had no CUDA kernel for {at.op} of this operator set that we know of"
     if on_cpu is not None and on_cpu.severity is Severity.ERROR:
@@ -116,7 +119,9 @@ def _on_tensorrt(at: At) -> DeployFinding | None:
     support = tensorrt_support(at.node.op_type, _NEWEST_LIST)
     if at.domain == "" and (not support.known or support.supported):
         return None
-    sentence = f"TensorRT's list of operators (10.15) has no {at.op}: CUDA or the CPU runs the node, and cuts the engine."
+    sentence = (
+        f"TensorRT's list of operators (10.15) has no {at.op}: CUDA or the CPU runs the node, and cuts the engine."
+    )
     return at.found(Severity.WARNING, "runs-beside-tensorrt", sentence)
 
 

@@ -6,8 +6,8 @@ from graphdebug.deploy.records import DeployFinding
 from graphdebug.deploy.subject import Subject, in_words, remedy
 from graphdebug.edit.changing import NameNodes
 from graphdebug.edit.constants import ConstantToInitializer
-from graphdebug.model.index import GraphIndex
 from graphdebug.model.external import is_external
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import Severity
 from graphdebug.model.units import size_text
 from graphdebug.model.value_types import stored_bytes
@@ -29,7 +29,9 @@ def storage_rules(subject: Subject) -> Iterator[DeployFinding]:
         size = sum(stored_bytes(each.t) or 0 for each in at.node.attribute if each.HasField("t"))
         target = at.target()
         if size >= _LARGE:
-            sentence = f"A Constant node holds {size_text(size)}: some tools copy it with the graph; an initializer is not."
+            sentence = (
+                f"A Constant node holds {size_text(size)}: some tools copy it with the graph; an initializer is not."
+            )
             helps = remedy(ConstantToInitializer(node=target)) if target is not None else None
             yield at.found(Severity.INFO, "large-constant", sentence, helps)
     yield from _size(subject)

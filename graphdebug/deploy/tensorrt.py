@@ -21,7 +21,7 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.tensors import TensorError, read_tensor
 
 _TEN, _ELEVEN = Release((10,)), Release((11,))
-_OLD_TYPES = frozenset("float float16 double int8 int32 int64 uint8 bool".split())
+_OLD_TYPES = frozenset(["float", "float16", "double", "int8", "int32", "int64", "uint8", "bool"])
 _NEW_TYPES = _OLD_TYPES | {"bfloat16", "float8e4m3fn", "float4e2m1", "int4"}
 _NARROWED = {"int64": "int32", "double": "float"}
 _MOST_DIMS = 8
@@ -158,7 +158,10 @@ def _precision(subject: Subject) -> Iterator[DeployFinding]:
             "The precision must be in the file."
         )
         yield DeployFinding(
-            Severity.WARNING, "precision-not-in-file", sentence, remedy=remedy(ConvertFloat(to=half))  # type: ignore[arg-type]
+            Severity.WARNING,
+            "precision-not-in-file",
+            sentence,
+            remedy=remedy(ConvertFloat(to=half)),  # type: ignore[arg-type]
         )
     elif half is None and not ops.intersection(_QUANTISING):
         sentence = (

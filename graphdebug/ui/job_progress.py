@@ -17,6 +17,7 @@ _TITLE = {"sidebar": 34, "page": 60}
 _VERBS = {
     "boundary": "Recording",
     "check": "Checking",
+    "deploy": "Checking",
     "diff": "Comparing",
     "edit": "Editing",
     "open": "Opening",
