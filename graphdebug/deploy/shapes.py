@@ -24,8 +24,8 @@ def shape_rules(subject: Subject) -> Iterator[DeployFinding]:
         elif open_dims := [_called(dim, axis) for axis, dim in enumerate(kind.shape) if not isinstance(dim, int)]:
             like = "x".join(str(dim) if isinstance(dim, int) else "1" for dim in kind.shape)
             sentence = (
-                f"Input {in_words(name)} has open dimensions ({', '.join(open_dims)}): an optimization profile must say "
-                f"its least, usual and largest shape, such as --minShapes={in_words(name)}:{like} for trtexec."
+                f"Input {in_words(name)} has open dimensions ({', '.join(open_dims)}): an optimization profile must "
+                f"say its least, usual and largest shape, such as --minShapes={in_words(name)}:{like} for trtexec."
             )
             yield DeployFinding(Severity.WARNING, "profile-needed", sentence, tensor=name)
     for at in subject.nodes():

@@ -1,4 +1,4 @@
-"""Rules about how a model is written down, which matter wherever it goes: names, constants in nodes, files beside it."""
+"""Rules about how a model is written down, wherever it goes: names, constants in nodes, files beside it."""
 
 from collections.abc import Iterator
 
