@@ -17,7 +17,7 @@ from graphdebug.ui import edit_session, state
 from graphdebug.ui.check_session import start_check
 from graphdebug.ui.graph_view.component import Overlay
 from graphdebug.ui.graph_view.overlays import overlay_of_data
-from graphdebug.ui.row_choice import ROW_MODES
+from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
 from graphdebug.ui.table_height import table_height
 from graphdebug.ui.words import breakable, plain, plural
 from graphdebug.view.node_data import findings_of
@@ -30,6 +30,8 @@ _SIGNS = {
     Severity.WARNING: (":material/warning:", "orange"),
     Severity.INFO: (":material/info:", "blue"),
 }
+_SHORT = {Severity.ERROR: "Stops", Severity.WARNING: "Differs", Severity.INFO: "Notes"}
+_CHOSEN = "graphdebug.check.chosen"
 _USUAL = ("onnxruntime", "tensorrt:version=10.15")
 
 
@@ -61,27 +63,40 @@ def _problem(text: str) -> str:
 
 
 def targets_table(result: DeployResult) -> TargetResult | None:
-    """Show how many findings there are at each target, and return the one whose findings are to be shown."""
-    titles = {target.target: target.title for target in result.targets}
-    counts = {
-        target.title: [f"{target.count(severity):,}" if target.count(severity) else "–" for severity in Severity]
-        for target in result.targets
-    }
+    """Show how many findings there are at each target, and return the one whose findings are shown: a click chooses."""
+    targets, key = result.targets, "check:counts"
+    if not targets:
+        return None
+    specs = [target.target for target in targets]
+    worst = max(targets, key=lambda target: [target.count(severity) for severity in Severity]).target
+    shown = st.session_state.get(_CHOSEN)
+    at = specs.index(shown if shown in specs else worst)
+
+    def choose() -> None:
+        clicked = chosen_row(key, at)
+        if clicked is not None:
+            st.session_state[_CHOSEN] = specs[clicked]
+
+    mark_row(key, at)
+    counts = {severity: [f"{target.count(severity) or '–'}" for target in targets] for severity in Severity}
     st.dataframe(
-        pd.DataFrame(counts, index=[MEANINGS[severity] for severity in Severity]),
-        height=table_height(len(Severity)),
-        key="check:counts",
+        pd.DataFrame(
+            {"target": [target.title for target in targets], **{str(each): found for each, found in counts.items()}}
+        ),
+        hide_index=True,
+        height=table_height(len(targets), _LINES),
+        column_config={
+            "target": st.column_config.TextColumn("Target", width=140),
+            **{
+                str(each): st.column_config.TextColumn(title, width=50, help=MEANINGS[each])
+                for each, title in _SHORT.items()
+            },
+        },
+        on_select=choose,
+        selection_mode=ROW_MODES,
+        key=key,
     )
-    worst = max(result.targets, key=lambda target: [target.count(severity) for severity in Severity])
-    chosen = st.segmented_control(
-        "Findings for",
-        list(titles),
-        default=worst.target,
-        format_func=titles.__getitem__,
-        required=True,
-        key=f"check:shown:{','.join(titles)}",
-    )
-    return next((target for target in result.targets if target.target == chosen), None)
+    return targets[at]
 
 
 def verdict(target: TargetResult) -> None:
@@ -91,10 +106,11 @@ def verdict(target: TargetResult) -> None:
         st.error(
             f"{plural(errors, 'thing')} in the way: it will not run on {plain(target.title)}.", icon=":material/block:"
         )
+    elif rest := target.count(Severity.WARNING):
+        sentence = f"Nothing known is in the way on {plain(target.title)}, but {plural(rest, 'thing')} to look at."
+        st.warning(sentence, icon=":material/help:")
     else:
-        rest = target.count(Severity.WARNING)
-        more = f"; {plural(rest, 'thing')} to look at" if rest else ""
-        st.success(f"Nothing known is in the way on {plain(target.title)}{more}.", icon=":material/check:")
+        st.success(f"Nothing known is in the way on {plain(target.title)}.", icon=":material/check:")
     if target.confirmed is not None:
         nodes = ", ".join(f"{provider} {count:,}" for provider, count in target.confirmed.nodes)
         st.caption(plain(target.confirmed.sentence + (f" Nodes by provider: {nodes}." if nodes else "")))
@@ -126,7 +142,8 @@ def _group(entry: ModelEntry, findings: Sequence[DeployFinding], key: str) -> No
             on_click=_apply,
             args=(entry, helped),
         )
-    for position, finding in enumerate(findings[:_SHOWN]):
+    few = findings if len(findings) <= _SHOWN else helped[:1] or findings[:1]
+    for position, finding in enumerate(few):
         _finding(entry, finding, f"{key}:{position}", shared=len(different) == 1 and position > 0)
     if len(findings) > _SHOWN:
         _rest(findings, key)
