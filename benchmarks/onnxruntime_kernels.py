@@ -1,6 +1,6 @@
 """Make graphdebug/deploy/tables/onnxruntime_cpu.json anew from wheels of ONNX Runtime.
 
-    pip install --no-deps --target W/1.31.1 onnxruntime==1.31.1      (a folder a release; numpy 1 for up to 1.18 in W/numpy)
+    pip install --no-deps --target W/1.31.1 onnxruntime==1.31.1      (a folder a release; W/numpy: numpy 1)
     python benchmarks/onnxruntime_kernels.py W
 
 Each wheel is asked in a process of its own: for its CPU kernels, and for the newest operator sets and IR version with

@@ -112,7 +112,9 @@ def tensorrt_support(op: str, release: Release) -> Support:
     after = [each for when, each in lists if when >= release]
     for each in reversed(before):
         if types := each["ops"].get(op):
-            return Support(True, True, frozenset(types), each["release"])
+            # When types came between two lists nobody says: those of both are let pass.
+            later = after[0]["ops"].get(op) if after else None
+            return Support(True, True, frozenset([*types, *(later or ())]), each["release"])
     if since:
         return Support(True, True, release=since)
     for each in after:
@@ -125,9 +127,16 @@ def tensorrt_support(op: str, release: Release) -> Support:
 
 
 def tensorrt_constants(op: str, release: Release) -> tuple[int, ...]:
-    """Return the inputs of an operator that must be constants when an engine is built."""
-    newest = [each for each in _read("tensorrt")["tables"] if Release.of(each["release"]) <= release][-1]
-    return tuple(newest["constants"].get(op, ()))
+    """Return the inputs of an operator that must be constants when an engine is built.
+
+    Between two lists: those that both name.
+    """
+    lists = [(Release.of(each["release"]), each["constants"]) for each in _read("tensorrt")["tables"]]
+    near = [
+        [each for when, each in lists if when <= release][-1],
+        *[each for when, each in lists if when >= release][:1],
+    ]
+    return tuple(sorted(set.intersection(*(set(each.get(op, ())) for each in near))))
 
 
 def tensorrt_opsets(release: Release) -> tuple[int, int, int]:
