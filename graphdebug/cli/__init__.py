@@ -13,6 +13,7 @@ import click
 
 from graphdebug import __version__
 from graphdebug.cli.bench import bench
+from graphdebug.cli.check import check
 from graphdebug.cli.compare import compare
 from graphdebug.cli.console import COULD_NOT_RUN, INTERRUPTED, TERMINATED, plain, reader_may_leave
 from graphdebug.cli.diff import diff
@@ -37,7 +38,7 @@ def program(context: click.Context, traceback: bool) -> None:
     trust.allow_code(True)  # who types a SPEC here could as well run what it names
 
 
-for command in (inspect, graph, tensors, edit, extract, split, diff, compare, bench, engine, serve):
+for command in (inspect, graph, tensors, edit, extract, split, diff, compare, check, bench, engine, serve):
     program.add_command(command)
 
 

@@ -18,6 +18,7 @@ _VERBS = {
     "bench": "Measuring",
     "boundary": "Recording",
     "check": "Checking",
+    "deploy": "Checking",
     "diff": "Comparing",
     "edit": "Editing",
     "open": "Opening",

@@ -10,6 +10,7 @@ _PAGES = {
     "graph": ("Graph", ":material/account_tree:"),
     "tensors": ("Tensors", ":material/data_array:"),
     "compare": ("Compare", ":material/compare_arrows:"),
+    "check": ("Deployment check", ":material/fact_check:"),
     "benchmark": ("Benchmark", ":material/speed:"),
     "side_by_side": ("Side by side", ":material/splitscreen_vertical_add:"),
     "edit": ("Edit", ":material/edit:"),
