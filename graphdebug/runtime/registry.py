@@ -80,8 +80,13 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         BackendInfo(
             "file",
             "Recorded tensors",
-            "Tensors that were recorded before: an .npz (such as a run's tensors.npz) or a folder of .npy files.",
-            (OptionInfo("path", "The .npz file or the folder."),),
+            "Tensors that were recorded before: an .npz (such as a run's tensors.npz), a folder of .npy files, ONNX "
+            "test data or Polygraphy's JSON.",
+            (
+                OptionInfo("path", "The file or the folder."),
+                OptionInfo("runner", "Of Polygraphy's results: which runner's; the first when empty."),
+                OptionInfo("iteration", "Which iteration or test_data_set, counted from 0.", (), "0"),
+            ),
         ),
     ),
 }
