@@ -70,9 +70,18 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         "graphdebug.runtime.reference_backend:ReferenceBackend",
         BackendInfo(
             "reference",
-            "ONNX reference evaluator",
-            "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick.",
-            (),
+            "ONNX reference, float64 referee",
+            "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick. In "
+            "float64: a referee that says which of two engines is nearer the truth.",
+            (
+                OptionInfo("dtype", "Run the model as it is, or all of it in float64.", ("model", "float64"), "model"),
+                OptionInfo(
+                    "engine",
+                    "In float64: ONNX Runtime where it has double kernels, or the evaluator alone.",
+                    ("onnxruntime", "evaluator"),
+                    "onnxruntime",
+                ),
+            ),
         ),
     ),
     "file": (
