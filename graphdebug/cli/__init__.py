@@ -22,6 +22,7 @@ from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
 from graphdebug.cli.split import split
 from graphdebug.cli.tensors import tensors
+from graphdebug.cli.triton import triton_repository
 from graphdebug.runtime import trust
 
 
@@ -35,7 +36,7 @@ def program(context: click.Context, traceback: bool) -> None:
     trust.allow_code(True)  # who types a SPEC here could as well run what it names
 
 
-for command in (inspect, graph, tensors, edit, extract, split, diff, compare, serve):
+for command in (inspect, graph, tensors, edit, extract, split, diff, compare, triton_repository, serve):
     program.add_command(command)
 
 

@@ -6,6 +6,7 @@ Nothing heavy is imported until a backend is asked for.
 import importlib
 from dataclasses import dataclass
 
+from graphdebug.runtime.addresses import is_this_machine
 from graphdebug.runtime.backend import Backend, BackendSpec
 from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.spec import SpecError, parse_spec
@@ -17,6 +18,7 @@ class OptionInfo:
     """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out.
 
     ``runs_code``: setting it runs code that the user names, which a server must have been started to allow.
+    ``reaches``: it is an address to reach; a server must have been started to allow any but this machine's own.
     """
 
     key: str
@@ -24,6 +26,7 @@ class OptionInfo:
     values: tuple[str, ...] = ()
     default: str = ""
     runs_code: bool = False
+    reaches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,21 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
             ),
         ),
     ),
+    "triton": (
+        "graphdebug.runtime.triton_backend:TritonBackend",
+        BackendInfo(
+            "triton",
+            "Triton server",
+            "A model that a running Triton Inference Server serves: only its outputs can be had.",
+            (
+                OptionInfo("url", "The server's address, host:port.", (), "", reaches=True),
+                OptionInfo("model", "The model's name on the server."),
+                OptionInfo("version", "The model's version; empty: what the server chooses."),
+                OptionInfo("protocol", "How the server is spoken to.", ("http", "grpc"), "http"),
+                OptionInfo("timeout", "Seconds to wait for an answer.", (), "60"),
+            ),
+        ),
+    ),
     "file": (
         "graphdebug.runtime.file_backend:FileBackend",
         BackendInfo(
@@ -132,6 +150,12 @@ def runs_code(spec: BackendSpec) -> str:
     return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
 
 
+def reaches_out(spec: BackendSpec) -> str:
+    """Return the first option of ``spec`` that is an address of another machine; empty: none is."""
+    addresses = {option.key for option in _BACKENDS[spec.name][1].options if option.reaches}
+    return next((key for key, value in spec.options if key in addresses and value and not is_this_machine(value)), "")
+
+
 def _check(spec: BackendSpec, info: BackendInfo) -> None:
     known = {option.key: option for option in info.options}
     for key, value in spec.options:
@@ -150,4 +174,10 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
         raise SpecError(
             f"Option {code} of {spec.name} runs code on the machine of this server, which was not started to allow it: "
             "start it with `graphdebug serve --allow-code`."
+        )
+    address = reaches_out(spec)
+    if address and not code_allowed():
+        raise SpecError(
+            f"Option {address} of {spec.name} names another machine than this server, which was not started to reach "
+            "any: start it with `graphdebug serve --allow-code`."
         )
