@@ -49,7 +49,7 @@ def triton_repository(
 ) -> None:
     """Write MODEL into a model repository, a folder that a Triton server loads (tritonserver --model-repository=DIR).
 
-    Other models of the repository stay; a version that is there already is refused.
+    Other models of the repository stay. Of a model that is there already, only the new version is added.
     """
     from graphdebug.report.triton_repository import RepositoryOptions, RepositoryRequest
 
@@ -71,9 +71,11 @@ def triton_repository(
     check_folder(output)
     with job_folder(beside=output) as folder:
         files = run_job("graphdebug.report.triton_repository:repository_job", request, folder, tuple[str, ...])
-        for file in files:
-            if (output / file).exists():
-                raise CommandError(f"{output / file} is there already: take another --name or --version.")
+        served = files[0].partition("/")[0]
+        if (output / served / str(version)).exists():
+            raise CommandError(f"{output / served / str(version)} is there already: take another --name or --version.")
+        if (output / served).exists():
+            files = tuple(file for file in files if file.startswith(f"{served}/{version}/"))
         for file in files:
             (output / file).parent.mkdir(parents=True, exist_ok=True)
             (folder / "repository" / file).replace(output / file)

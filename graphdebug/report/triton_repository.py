@@ -181,7 +181,7 @@ def _config(
         "default_model_filename": MODEL_FILE if options.backend == "onnxruntime" else "model.py",
         "input": [_port(value, batched) for value in inputs],
         "output": [_port(value, batched) for value in outputs],
-        "version_policy": {"specific": {"versions": [options.version]}},
+        "version_policy": {"all": {}},  # versions that are added later are served, too
         "instance_group": [{"count": options.instances, "kind": _Word(f"KIND_{options.kind.upper()}")}],
     }
     if batched:

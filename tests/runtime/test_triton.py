@@ -167,6 +167,8 @@ def test_a_server_that_is_not_there_or_says_nothing(protocol: str) -> None:
         probed = backend(f"triton:url=127.0.0.1:{port},model=m,protocol={protocol},timeout=0.5").probe()
         assert not probed.available
         assert "did not answer within 0.5 seconds" in probed.reason
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
     probed = backend(f"triton:url=127.0.0.1:{port},model=m,protocol={protocol},timeout=3").probe()
     assert probed.reason.startswith(f"No Triton server answers at 127.0.0.1:{port} over {protocol}: ")
     assert "nothing listens there" in probed.reason
