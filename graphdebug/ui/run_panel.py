@@ -121,7 +121,7 @@ def _other_forms(job: JobEntry) -> None:
         with st.container(horizontal=True, gap="xsmall"):
             st.link_button("Folder of .npy · .zip", f"{base}/npy", icon=":material/download:")
             st.link_button("ONNX test data · .zip", f"{base}/onnx", icon=":material/download:")
-        st.caption("Test data holds the model's inputs and outputs as `input_0.pb` …, if all outputs were recorded.")
+        st.caption("Test data needs all outputs of the model recorded.")
 
 
 def _nonfinite(row: TensorRow) -> str:
