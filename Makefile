@@ -16,6 +16,7 @@ run: $(VENV)
 
 test: $(VENV)/.installed-test
 	@.ci/browser
+	@.ci/triton
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
 
 lint: $(VENV)/.installed-test

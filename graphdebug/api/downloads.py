@@ -1,5 +1,6 @@
 """A model as a file to take away: as it was opened, or as it was edited; with its external data, as a zip."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from graphdebug.edit.errors import EditError
 from graphdebug.model.external import ExternalDataError, plain_file
 from graphdebug.model.save import blocks, external_files, laid_out
 from graphdebug.model.wire import Piece, Span, size
+from graphdebug.report.triton_repository import BACKENDS, RepositoryError, RepositoryOptions, repository
 from graphdebug.workspace.entries import ModelEntry
 from graphdebug.workspace.store import open_workspace
+
+_LONGEST = 100
 
 
 def model_file(request: Request) -> Response:
@@ -42,6 +46,22 @@ def model_file(request: Request) -> Response:
         zipped({name: blocks(model, pieces) for name, pieces in {entry.name: own, **beside}.items()}),
         f"{Path(entry.name).stem}.zip",
     )
+
+
+def triton_repository(request: Request) -> Response:
+    """Send a model as a zip of a repository that a Triton server loads; ``backend`` says what runs it there."""
+    entry = find_entry(request.path_params["id"])
+    chosen = RepositoryOptions(
+        name=re.sub(r"[^\w.-]+", "_", Path(entry.name).stem)[:_LONGEST].strip(".") or "model",
+        backend=request.query_params.get("backend", BACKENDS[0]),
+    )
+    try:
+        files = repository(find_model(entry), chosen)
+    except (RepositoryError, ExternalDataError) as error:
+        raise HTTPException(422, str(error)) from error
+    except OSError as error:
+        raise HTTPException(404, f"A file of this model cannot be read: {error.strerror or error}.") from error
+    return blocks_answer(zipped(files), f"{Path(entry.name).stem}-triton.zip")
 
 
 def recipe(request: Request) -> Response:
@@ -74,6 +94,7 @@ def _written(entry: ModelEntry, kind: str, suffix: str, text: str, beside: Mappi
 
 ROUTES = [
     Route("/models/{id}/file", model_file),
+    Route("/models/{id}/triton", triton_repository),
     Route("/models/{id}/recipe", recipe),
     Route("/models/{id}/script", script),
 ]

@@ -8,9 +8,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from graphdebug.api.answers import blocks_answer, file_answer, json_answer, part_answer
+from graphdebug.api.models import find_entry, find_model
 from graphdebug.api.zipping import file_blocks, zipped
 from graphdebug.extract.records import PARTS_FOLDER
 from graphdebug.jobs import service
+from graphdebug.runtime.recorded import FEEDS_FILE, TENSORS_FILE, Form, written
 from graphdebug.runtime.store import ArrayReader, StoreError
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import open_workspace
@@ -53,6 +55,26 @@ def parts(request: Request) -> Response:
     return blocks_answer(zipped(members), f"{job.title.removesuffix('.onnx') or 'model'}-parts.zip")
 
 
+def tensors(request: Request) -> Response:
+    """Send what a run recorded in another form, made while it is sent: Polygraphy's JSON, else a zip of files."""
+    job = _job(request)
+    form, part = request.path_params["form"], request.query_params.get("part", "outputs.json")
+    stem = job.title.removesuffix(".onnx") or "run"
+    try:
+        model = find_model(find_entry(job.model_id or "")) if form == Form.ONNX else None
+        files = written(Form(form), ArrayReader(job.folder / TENSORS_FILE), ArrayReader(job.folder / FEEDS_FILE), model)
+        if form == Form.POLYGRAPHY:
+            return blocks_answer(iter(files[part]), f"{stem}-{part}")
+    except FileNotFoundError as error:
+        raise HTTPException(404, "This job recorded no tensors.") from error
+    except (KeyError, ValueError) as error:
+        raise HTTPException(404, "Tensors are not written in this form.") from error
+    except (StoreError, OSError) as error:
+        raise HTTPException(422, str(error)) from error
+    folder = "test_data_set_0/" if form == Form.ONNX else ""
+    return blocks_answer(zipped({f"{folder}{name}": blocks for name, blocks in files.items()}), f"{stem}-{form}.zip")
+
+
 def tensor(request: Request) -> Response:
     """Send one tensor of a run as .npy: the bytes of its member of ``tensors.npz``, as they are."""
     name = request.query_params.get("name", "")
@@ -90,6 +112,7 @@ ROUTES = [
     Route("/jobs/{id}", state),
     Route("/jobs/{id}/cancel", cancel, methods=["POST"]),
     Route("/jobs/{id}/tensor", tensor),
+    Route("/jobs/{id}/tensors/{form}", tensors),
     Route("/jobs/{id}/files/{name}", download),
     Route("/jobs/{id}/parts", parts),
 ]

@@ -25,6 +25,7 @@ from graphdebug.cli.inspect import inspect
 from graphdebug.cli.serve import serve
 from graphdebug.cli.split import split
 from graphdebug.cli.tensors import tensors
+from graphdebug.cli.triton import triton_repository
 from graphdebug.runtime import trust
 
 
@@ -38,7 +39,21 @@ def program(context: click.Context, traceback: bool) -> None:
     trust.allow_code(True)  # who types a SPEC here could as well run what it names
 
 
-for command in (inspect, graph, tensors, edit, extract, split, diff, compare, check, bench, engine, serve):
+for command in (
+    inspect,
+    graph,
+    tensors,
+    edit,
+    extract,
+    split,
+    diff,
+    compare,
+    check,
+    bench,
+    engine,
+    triton_repository,
+    serve,
+):
     program.add_command(command)
 
 

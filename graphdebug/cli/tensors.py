@@ -1,5 +1,6 @@
 """``graphdebug tensors``: run a model once and keep its tensors."""
 
+import shutil
 from pathlib import Path
 
 import click
@@ -18,9 +19,11 @@ from graphdebug.cli.console import (
     write_text,
 )
 from graphdebug.model.records import ModelLocation
-from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult, TensorRow
+from graphdebug.runtime.requests import FeedSpec, RunRequest, RunResult, TensorRow, WriteRequest
 
 _ROWS_SHOWN = 30
+_FORMS = ("npz", "npy", "polygraphy", "onnx")
+_FOLDERS = ("npy", "onnx")
 
 
 @click.command(short_help="Run a model once and keep its tensors.")
@@ -34,7 +37,22 @@ _ROWS_SHOWN = 30
 @click.option("--all", "everything", is_flag=True, help="Keep every tensor that can be tapped.")
 @click.option("--backend", default="onnxruntime", show_default=True, metavar="SPEC", help="What runs the model.")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The .npz to write."
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="What to write; see --format.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMS),
+    help="npz; npy and onnx (a test_data_set): a new folder; polygraphy: JSON. By the ending of -o when left out.",
+)
+@click.option(
+    "--save-inputs",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also write what was fed, to an .npz or to Polygraphy's .json.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print statistics of every tensor as JSON instead of a table.")
 def tensors(
@@ -46,17 +64,19 @@ def tensors(
     everything: bool,
     backend: str,
     output: Path,
+    form: str | None,
+    save_inputs: Path | None,
     as_json: bool,
 ) -> None:
-    """Run MODEL once and write tensors to an .npz: its outputs, the named tensors, or all of them.
+    """Run MODEL once and write tensors: its outputs, the named tensors, or all of them.
 
     SPEC is a backend with its options, such as onnxruntime:opt=disable or reference.
     """
     if names and everything:
         raise CommandError("--tensor and --all contradict each other: leave one out.")
+    form = form or ("polygraphy" if output.suffix.lower() == ".json" else "npz")
     target = output.resolve()  # a link stays one
-    if target.exists() and not target.is_file():
-        raise CommandError(f"{output} is no file but a device: name a file to write the .npz to.")
+    _check_target(output, target, form)
     request = RunRequest(
         model=ModelLocation(str(model.absolute())),
         backend=backend,
@@ -64,10 +84,19 @@ def tensors(
         tensors=names or None,
         mode="isolated" if names or everything else "plain",
     )
-    check_folder(output)
+    check_folder(output, save_inputs)
     with job_folder(beside=target) as folder:
         result = run_job("graphdebug.runtime.run:run_job", request, folder, RunResult)
-        (folder / "tensors.npz").replace(target)
+        if save_inputs is not None:
+            polygraphy = save_inputs.suffix.lower() == ".json"
+            made = _in_form(request, folder, "polygraphy") / "inputs.json" if polygraphy else folder / "feeds.npz"
+            shutil.copyfile(made, save_inputs)
+        if form == "npz":
+            (folder / "tensors.npz").replace(target)
+        elif form == "polygraphy":
+            (_in_form(request, folder, form) / "outputs.json").replace(target)
+        else:
+            _in_form(request, folder, form).replace(target)
     if as_json:
         import msgspec
 
@@ -75,6 +104,27 @@ def tensors(
         write_text("-", msgspec.json.encode(header | msgspec.to_builtins(result)).decode())
     else:
         _print_result(result, output)
+
+
+def _check_target(output: Path, target: Path, form: str) -> None:
+    """Make sure that what is to be written can be, before anything runs."""
+    if form in _FOLDERS:
+        if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+            raise CommandError(f"{output} is there already: name a new folder to write the files to.")
+    elif target.is_dir():
+        raise CommandError(f"{output} is a folder: name a file, or write a folder with --format npy or onnx.")
+    elif target.exists() and not target.is_file():
+        raise CommandError(f"{output} is no file but a device: name a file to write the tensors to.")
+
+
+def _in_form(request: RunRequest, folder: Path, form: str) -> Path:
+    """Write what the run left in ``folder`` in another form, once, and return the folder with it."""
+    made = folder / form
+    if not made.exists():
+        made.mkdir()
+        write = WriteRequest(request.model, str(folder), form)
+        run_job("graphdebug.runtime.recorded:write_job", write, made, type(None))
+    return made / "files"
 
 
 def _print_result(result: RunResult, output: Path) -> None:

@@ -35,9 +35,10 @@ from graphdebug.model.tensors import read_tensor
 from graphdebug.model.value_types import shown
 from graphdebug.runtime.backend import Mode
 from graphdebug.runtime.events import Progress
+from graphdebug.runtime.recorded import TENSORS_FILE
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest
-from graphdebug.runtime.run import TENSORS_FILE, run_job
+from graphdebug.runtime.run import run_job
 from graphdebug.runtime.store import ArrayReader, ArrayWriter
 from graphdebug.runtime.values import type_of
 

@@ -1,23 +1,20 @@
-"""Recorded inputs: ONNX test data sets, .npz, .npy and .pb files. Nothing is ever unpickled."""
+"""Recorded inputs: ONNX test data sets, Polygraphy's JSON, .npz, .npy and .pb files. Nothing is ever unpickled."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from graphdebug.model.records import ValueInfo
 from graphdebug.model.value_types import shown
 from graphdebug.runtime.backend import Value
 from graphdebug.runtime.feed_errors import FeedError
-from graphdebug.runtime.store import ArrayReader, StoreError
+from graphdebug.runtime.protos import numbered_files, read_proto
+from graphdebug.runtime.recorded import Recorded, open_recorded
+from graphdebug.runtime.store import StoreError
 
-_NUMBERED = re.compile(r"input_(\d+)\.pb")
 _LISTED = 8
 
 
@@ -25,8 +22,9 @@ def load_dataset(path: Path, wanted: Sequence[ValueInfo], inputs: Sequence[Value
     """Return the values that a data set has for ``wanted``, by input name.
 
     Args:
-        path: a folder of ``input_0.pb``… (in the order of ``inputs``), a folder of ``NAME.npy``, an ``.npz``, or a
-            single ``.npy`` or ``.pb`` for a model with one input.
+        path: a folder of ``input_0.pb``… (in the order of ``inputs``), a folder of ``NAME.npy``, an ``.npz``,
+            a ``.json`` of Polygraphy's (its first iteration), or a single ``.npy`` or
+            ``.pb`` for a model with one input.
         wanted: the inputs to look for.
         inputs: all inputs of the model, in its order.
 
@@ -47,8 +45,10 @@ def files_of(path: Path, names: Sequence[str]) -> dict[str, Path]:
         ValueError: it cannot be read, or has values for none of the inputs: it was made for another model.
     """
     if path.is_dir():
-        numbered = {int(match[1]): file for file in path.iterdir() if (match := _NUMBERED.fullmatch(file.name))}
-        there = {name: numbered[position] for position, name in enumerate(names) if position in numbered}
+        numbered = numbered_files(path)
+        there = {
+            name: numbered["input", position] for position, name in enumerate(names) if ("input", position) in numbered
+        }
         if there:
             return there
     if path.suffix in (".npy", ".pb") and path.is_file():
@@ -58,7 +58,7 @@ def files_of(path: Path, names: Sequence[str]) -> dict[str, Path]:
             )
         return {names[0]: path}
     reader = _reader(path)
-    there = {name: path / f"{name}.npy" if path.is_dir() else path for name in names if name in reader}
+    there = {name: path for name in names if name in reader}
     if names and not there and (reader.names or path.is_dir()):
         has = _listed("array", reader.names) if reader.names else "neither input_0.pb nor an array"
         raise ValueError(f"The data set {path.name} has {has}, but the model has {_listed('input', names)}.")
@@ -66,20 +66,21 @@ def files_of(path: Path, names: Sequence[str]) -> dict[str, Path]:
 
 
 def load_value(path: Path, member: str, value: ValueInfo) -> Value:
-    """Return what the file at ``path`` holds for an input: ``.npy``, an ``.npz`` with ``member``, or a ``.pb``.
+    """Return what the file at ``path`` holds for an input: ``.npy``, an ``.npz`` or a ``.json`` of Polygraphy's with
+    ``member``, a folder of ``.npy`` or a ``.pb``.
 
-    ``member`` may be left out when the archive has one array or one called like the input.
+    ``member`` may be left out when there is one array or one called like the input.
 
     Raises:
         FeedError: the file is missing, broken or not of a known kind.
     """
     try:
         if path.suffix == ".pb":
-            return _from_proto(path.read_bytes(), value)
+            return read_proto(path, value.type.kind)
         if path.suffix == ".npy":
             array: NDArray[Any] = np.load(path, allow_pickle=False)  # what needs pickling is a ValueError
             return array
-        reader = ArrayReader(path)
+        reader = open_recorded(path)
         name = member or (value.name if value.name in reader else "")
         if not name and len(reader.names) == 1:
             name = reader.names[0]
@@ -103,37 +104,8 @@ def _listed(noun: str, names: Sequence[str]) -> str:
     return f"the {noun}{'s' if len(names) > 1 else ''} {', '.join(map(shown, names[:_LISTED]))}{more}"
 
 
-def _reader(path: Path) -> ArrayReader:
+def _reader(path: Path) -> Recorded:
     try:
-        return ArrayReader(path)
+        return open_recorded(path)
     except (OSError, StoreError) as error:
         raise ValueError(f"The data set {path} cannot be read: {str(error).rstrip('.')}.") from error
-
-
-def _from_proto(data: bytes, value: ValueInfo) -> Value:
-    """Decode a TensorProto, SequenceProto or OptionalProto, whichever the input's type asks for."""
-    kinds: Mapping[str, Any] = {"sequence": onnx.SequenceProto, "optional": onnx.OptionalProto}
-    proto = kinds.get(value.type.kind, onnx.TensorProto)()
-    try:
-        proto.ParseFromString(data)
-    except DecodeError:
-        raise ValueError(f"it holds no {type(proto).__name__}") from None
-    return _decode(proto)
-
-
-def _decode(proto: Any) -> Value:
-    if isinstance(proto, onnx.TensorProto):
-        if proto.data_location == onnx.TensorProto.EXTERNAL:
-            raise ValueError("its values lie in another file, which is not allowed here")
-        return numpy_helper.to_array(proto)
-    if isinstance(proto, onnx.SequenceProto):
-        for field in ("tensor_values", "sequence_values", "optional_values"):
-            if len(getattr(proto, field)):
-                return [_decode(element) for element in getattr(proto, field)]
-        return []
-    if isinstance(proto, onnx.OptionalProto):
-        for field in ("tensor_value", "sequence_value", "optional_value"):
-            if proto.HasField(field):
-                return _decode(getattr(proto, field))
-        return None
-    raise ValueError(f"values of kind {type(proto).__name__} are not supported")

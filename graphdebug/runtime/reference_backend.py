@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx.reference import ReferenceEvaluator
-from onnx.reference.op_run import OpRun
 
 from graphdebug.model.document import Model
 from graphdebug.model.external import is_external
@@ -16,15 +15,19 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.walk import stored_tensors
 from graphdebug.runtime.backend import Availability, BackendError, BackendSpec, Mode, Session, Value
+from graphdebug.runtime.evaluator_ops import OPERATORS
 from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.taps import chosen, model_inputs
 
 
 class ReferenceBackend:
-    """The reference evaluator. It fuses nothing, so that every mode but ``PLAIN`` can tap every tensor."""
+    """The reference evaluator, or with ``dtype=float64`` the referee (referee.py).
+
+    Both fuse nothing, so that every mode but ``PLAIN`` can tap every tensor.
+    """
 
     def __init__(self, spec: BackendSpec, progress: Progress = silent) -> None:
-        """Keep the SPEC, which has no options."""
+        """Keep the SPEC."""
         self.spec = spec
 
     def probe(self) -> Availability:
@@ -34,7 +37,12 @@ class ReferenceBackend:
     def prepare(self, model: Model, mode: Mode, taps: Sequence[str] | None = None) -> Session:
         """Make ``model`` ready; see the protocol."""
         outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
-        return ReferenceSession(model, outputs if mode is Mode.PLAIN else chosen(model, taps), mode)
+        names = outputs if mode is Mode.PLAIN else chosen(model, taps)
+        if self.spec.get("dtype") == "float64":
+            from graphdebug.runtime.referee import RefereeSession
+
+            return RefereeSession(model, names, mode, self.spec.get("engine", "onnxruntime"))
+        return ReferenceSession(model, names, mode)
 
 
 class ReferenceSession:
@@ -105,19 +113,7 @@ def _evaluator(model: Model) -> ReferenceEvaluator:
             if level == 1:  # it starts a node: type, inputs, outputs
                 self.current = f"{args[0]}, which makes {args[2][0]!r}" if args[2] else str(args[0])
 
-    return Evaluator(_with_attribute_values(model), new_ops=[GatherElements])
-
-
-class GatherElements(OpRun):
-    """Stands in for onnx's own, which fails when the gathered axis is longer than 64 (onnx 1.23)."""
-
-    op_domain = ""
-
-    def _run(self, data: np.ndarray[Any, Any], indices: np.ndarray[Any, Any], axis: int = 0) -> tuple[Any]:
-        """Only the gathered axis may be longer in ``data`` than in ``indices`` (ONNX operator GatherElements-13)."""
-        axis %= data.ndim
-        window = tuple(slice(None) if at == axis else slice(length) for at, length in enumerate(indices.shape))
-        return (np.take_along_axis(data[window], indices, axis),)
+    return Evaluator(_with_attribute_values(model), new_ops=OPERATORS)
 
 
 def _with_attribute_values(model: Model) -> onnx.ModelProto:

@@ -6,6 +6,7 @@ Nothing heavy is imported until a backend is asked for.
 import importlib
 from dataclasses import dataclass
 
+from graphdebug.runtime.addresses import is_this_machine
 from graphdebug.runtime.backend import Backend, BackendSpec
 from graphdebug.runtime.events import Progress, silent
 from graphdebug.runtime.spec import SpecError, parse_spec
@@ -17,6 +18,7 @@ class OptionInfo:
     """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out.
 
     ``runs_code``: setting it runs code that the user names, which a server must have been started to allow.
+    ``reaches``: it is an address to reach; a server must have been started to allow any but this machine's own.
     """
 
     key: str
@@ -24,6 +26,7 @@ class OptionInfo:
     values: tuple[str, ...] = ()
     default: str = ""
     runs_code: bool = False
+    reaches: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,33 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         "graphdebug.runtime.reference_backend:ReferenceBackend",
         BackendInfo(
             "reference",
-            "ONNX reference evaluator",
-            "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick.",
-            (),
+            "ONNX reference, float64 referee",
+            "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick. In "
+            "float64: a referee that says which of two engines is nearer the truth.",
+            (
+                OptionInfo("dtype", "Run the model as it is, or all of it in float64.", ("model", "float64"), "model"),
+                OptionInfo(
+                    "engine",
+                    "In float64: ONNX Runtime where it has double kernels, or the evaluator alone.",
+                    ("onnxruntime", "evaluator"),
+                    "onnxruntime",
+                ),
+            ),
+        ),
+    ),
+    "triton": (
+        "graphdebug.runtime.triton_backend:TritonBackend",
+        BackendInfo(
+            "triton",
+            "Triton server",
+            "A model that a running Triton Inference Server serves: only its outputs can be had.",
+            (
+                OptionInfo("url", "The server's address, host:port.", (), "", reaches=True),
+                OptionInfo("model", "The model's name on the server."),
+                OptionInfo("version", "The model's version; empty: what the server chooses."),
+                OptionInfo("protocol", "How the server is spoken to.", ("http", "grpc"), "http"),
+                OptionInfo("timeout", "Seconds to wait for an answer.", (), "60"),
+            ),
         ),
     ),
     "file": (
@@ -149,8 +176,13 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         BackendInfo(
             "file",
             "Recorded tensors",
-            "Tensors that were recorded before: an .npz (such as a run's tensors.npz) or a folder of .npy files.",
-            (OptionInfo("path", "The .npz file or the folder."),),
+            "Tensors that were recorded before: an .npz (such as a run's tensors.npz), a folder of .npy files, ONNX "
+            "test data or Polygraphy's JSON.",
+            (
+                OptionInfo("path", "The file or the folder."),
+                OptionInfo("runner", "Of Polygraphy's results: which runner's; the first when empty."),
+                OptionInfo("iteration", "Which iteration or test_data_set, counted from 0.", (), "0"),
+            ),
         ),
     ),
 }
@@ -195,6 +227,12 @@ def incomplete(spec: BackendSpec) -> str:
     return f"{info.title} needs to know what to run: {', '.join(info.needs[:-1])} or {info.needs[-1]}."
 
 
+def reaches_out(spec: BackendSpec) -> str:
+    """Return the first option of ``spec`` that is an address of another machine; empty: none is."""
+    addresses = {option.key for option in _BACKENDS[spec.name][1].options if option.reaches}
+    return next((key for key, value in spec.options if key in addresses and value and not is_this_machine(value)), "")
+
+
 def _check(spec: BackendSpec, info: BackendInfo) -> None:
     known = {option.key: option for option in info.options}
     for key, value in spec.options:
@@ -213,4 +251,10 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
         raise SpecError(
             f"Option {code} of {spec.name} runs code on the machine of this server, which was not started to allow it: "
             "start it with `graphdebug serve --allow-code`."
+        )
+    address = reaches_out(spec)
+    if address and not code_allowed():
+        raise SpecError(
+            f"Option {address} of {spec.name} names another machine than this server, which was not started to reach "
+            "any: start it with `graphdebug serve --allow-code`."
         )

@@ -109,6 +109,15 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """Write what a run left in ``run``, a job's folder, in another form below the folder of this job."""
+
+    model: ModelLocation
+    run: str
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class OptimizeRequest:
     """Optimise a model at a level of ONNX Runtime (``basic``, ``extended``, ``all``) into a file called ``name``."""
 

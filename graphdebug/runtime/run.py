@@ -15,6 +15,7 @@ from graphdebug.runtime.backend import Mode, Session, Value, files_of
 from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
+from graphdebug.runtime.recorded import FEEDS_FILE, TENSORS_FILE
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.runtime.sizes import Sizes
@@ -23,7 +24,6 @@ from graphdebug.runtime.store import ArrayWriter, StoreError
 from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.values import bytes_of, describe, type_of
 
-TENSORS_FILE, FEEDS_FILE = "tensors.npz", "feeds.npz"
 _BUDGET = 500_000_000
 """Bytes of tensors held at once."""
 

@@ -8,9 +8,10 @@ holds them exactly (bfloat16 and float8 in float32, 4-bit integers in int8 or ui
 
 import hashlib
 import io
+import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -29,6 +30,8 @@ _SMALL = 1 << 30
 """Bytes that a member can have, header included, without the format's 64-bit extension."""
 _STRING_BYTES = 256 << 20
 _HEADER_LIMIT = 1 << 16
+_NO_FILE = re.compile(r'[/:*?"<>|]|^\.|[. ]$')
+"""What no system's file names have."""
 _LOCAL_HEADER = struct.Struct("<4s22x2H")
 """Signature, then the lengths of the name and of the extra field (APPNOTE.TXT, 4.3.7)."""
 
@@ -96,15 +99,35 @@ class ArrayWriter:
         """Return a member name that is unused and safe to unpack: the name itself, or one derived from its digest."""
         member = name + _SUFFIX
         if not _is_safe(name) or member in self._members:
-            digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
-            readable = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name[:80])
-            member = f"{readable.lstrip('.')}~{digest}{_SUFFIX}"
-            count = 1
-            while member in self._members:
-                count += 1
-                member = f"{readable.lstrip('.')}~{digest}~{count}{_SUFFIX}"
+            member = _derived(name, self._members)
         self._members.add(member)
         return member
+
+
+class FolderIndex:
+    """Names the files of a folder of .npy, and says of them what an archive's ``graphdebug.json`` says."""
+
+    def __init__(self) -> None:
+        """Begin with an empty folder."""
+        self._files: set[str] = {INDEX_MEMBER}
+        self._entries: dict[str, _Entry] = {}
+
+    def file_of(self, name: str) -> str:
+        """Return the name of the file for a tensor, one that is the name of a file anywhere."""
+        file = name + _SUFFIX
+        if not _is_safe(name) or not name.isascii() or _NO_FILE.search(name) or file.lower() in self._files:
+            file = _derived(name, self._files)
+        self._files.add(file.lower())
+        self._entries[file] = _Entry(name)
+        return file
+
+    def widened(self, file: str, dtype: np.dtype[Any]) -> None:
+        """Note that a file holds values of ``dtype`` in a wider type."""
+        self._entries[file] = _Entry(self._entries[file].name, dtype.name)
+
+    def text(self) -> bytes:
+        """Return what to write to `INDEX_MEMBER`, once all else is written."""
+        return msgspec.json.encode(_Index(1, self._entries))
 
 
 class ArrayReader:
@@ -125,7 +148,7 @@ class ArrayReader:
         self._files: dict[str, Path] = {}
         self._entries: Mapping[str, _Entry] = {}
         if path.is_dir():
-            self._files = {file.stem: file for file in sorted(path.glob(f"*{_SUFFIX}"))}
+            self._read_folder()
         elif path.suffix == _SUFFIX:
             path.stat()
             self._files = {path.stem: path}
@@ -148,7 +171,8 @@ class ArrayReader:
             StoreError: the member is broken or would need unpickling.
         """
         part = np.array(self.map(name)[index])
-        entry = self._entries.get(self._members[name].filename) if name in self._members else None
+        at = self._members[name].filename if name in self._members else self._files[name].name
+        entry = self._entries.get(at)
         return part.astype(_dtype(entry.dtype)) if entry is not None and entry.dtype else part
 
     def map(self, name: str) -> NDArray[Any]:
@@ -186,6 +210,17 @@ class ArrayReader:
             if start + member.file_size > file.seek(0, io.SEEK_END):
                 raise StoreError(f"Array {name!r} in {self._path.name} is cut short.")
         return self._path, start, member.file_size
+
+    def _read_folder(self) -> None:
+        index = self._path / INDEX_MEMBER
+        if index.is_file():
+            try:
+                self._entries = msgspec.json.decode(index.read_bytes(), type=_Index).members
+            except msgspec.MsgspecError as error:
+                raise StoreError(f"{INDEX_MEMBER} in {self._path.name} is damaged.") from error
+        for file in sorted(self._path.glob(f"*{_SUFFIX}")):
+            entry = self._entries.get(file.name)
+            self._files[entry.name if entry else file.stem] = file
 
     def _read_directory(self) -> None:
         try:
@@ -259,6 +294,23 @@ def npy_blocks(array: NDArray[Any]) -> Iterator[bytes | memoryview]:
             yield view[start : start + _BLOCK]
 
 
+def read_npy(data: bytes) -> NDArray[Any]:
+    """Return the array of a .npy that is held in memory; nothing is allocated beyond what is there.
+
+    Raises:
+        ValueError: it is damaged, cut short, or would need unpickling.
+    """
+    file = io.BytesIO(data)
+    shape, fortran, dtype = _read_header(file)
+    count = int(np.prod(shape, dtype=object)) if shape else 1
+    if count * dtype.itemsize != len(data) - file.tell():
+        raise ValueError("its values do not fit its shape and type")
+    if dtype.itemsize == 0 or count == 0:
+        return np.zeros(shape, dtype)
+    flat: NDArray[Any] = np.frombuffer(data, dtype, count, file.tell())
+    return flat.reshape(shape, order="F" if fortran else "C").copy()
+
+
 def storable(array: NDArray[Any]) -> tuple[NDArray[Any], str]:
     """Return the array in a dtype that .npy knows, and a note when that is not its own.
 
@@ -285,6 +337,17 @@ def _strings(array: NDArray[Any]) -> NDArray[Any]:
     if width * len(texts) * 4 > _STRING_BYTES:
         raise StoreError("strings as long as these are not stored")
     return np.array(texts, f"<U{max(width, 1)}").reshape(array.shape)
+
+
+def _derived(name: str, taken: Collection[str]) -> str:
+    """Return a safe file name for a tensor's that is none: its readable part and its digest."""
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+    readable = "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in name[:80]).lstrip(".")
+    file, count = f"{readable}~{digest}{_SUFFIX}", 1
+    while file in taken:
+        count += 1
+        file = f"{readable}~{digest}~{count}{_SUFFIX}"
+    return file
 
 
 def _dtype(name: str) -> np.dtype[Any]:

@@ -48,6 +48,13 @@ def downloads(entry: ModelEntry) -> None:
         )
         st.link_button("Recipe: the changes, to be replayed", f"{address}/recipe", icon=":material/receipt_long:")
         st.link_button("Script: the same in plain Python", f"{address}/script", icon=":material/code:")
+        st.link_button(
+            "Repository for a Triton server · .zip",
+            f"{address}/triton",
+            icon=":material/dns:",
+            help="`config.pbtxt` and the model, for the server's ONNX Runtime. `graphdebug triton-repository` has "
+            "batches, instances and warm-up.",
+        )
 
 
 def _warn(broken: list[Finding]) -> None:

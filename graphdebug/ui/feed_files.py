@@ -41,20 +41,23 @@ def keep_below(folder: Path, upload: Upload) -> Path:
 
 
 def keep_data_set(workspace: Workspace, uploads: Sequence[Upload]) -> Path:
-    """Store a data set and return what ``FeedSpec.dataset`` names: an .npz, or a folder of ``input_0.pb``…
+    """Store a data set and return what ``FeedSpec.dataset`` names: an .npz, a .json, or a folder of
+    ``input_0.pb``….
 
-    Takes one ``.npz``, one ``.zip`` of such a folder, or the ``.pb`` files themselves.
+    Takes one ``.npz``, one ``.json`` of Polygraphy's, one ``.zip`` of such a folder, or the ``.pb`` files themselves.
 
     Raises:
         WorkspaceError: it is none of these, or the zip holds no ``input_0.pb`` or is not to be trusted.
     """
     names = [plain_name(upload.name) for upload in uploads]
-    if len(uploads) == 1 and names[0].lower().endswith(".npz"):
+    if len(uploads) == 1 and names[0].lower().endswith((".npz", ".json")):
         return keep(workspace, uploads[0])
     if len(uploads) == 1 and names[0].lower().endswith(".zip"):
         return _unpacked(keep(workspace, uploads[0]))
     if not all(name.lower().endswith(".pb") for name in names):
-        raise WorkspaceError("A data set is one .npz, one .zip of a test_data_set folder, or its .pb files.")
+        raise WorkspaceError(
+            "A data set is one .npz, one .json of Polygraphy's, one .zip of a test_data_set folder, or its .pb files."
+        )
     with saying_what_is_wrong("Storing a data set"):
         folder = _folder(workspace, uploads) / "test_data_set"
         folder.mkdir(exist_ok=True)

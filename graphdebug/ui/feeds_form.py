@@ -200,11 +200,11 @@ def _range(value: ValueInfo, feed: InputFeed, key: str) -> InputFeed:
 
 
 def _file(workspace: Workspace, feed: InputFeed, key: str) -> InputFeed:
-    path = ask_for_file(workspace, ["npy", "npz", "pb"], feed.path, f"{key}:file")
+    path = ask_for_file(workspace, ["npy", "npz", "pb", "json"], feed.path, f"{key}:file")
     member = ""
-    if path.endswith(".npz"):
+    if path.endswith((".npz", ".json")):
         member = st.text_input(
-            "Array in the .npz", value=feed.member, placeholder="the one with the input's name", key=f"{key}:member"
+            "Array in the file", value=feed.member, placeholder="the one with the input's name", key=f"{key}:member"
         )
     return replace(feed, path=path, member=member)
 

@@ -25,8 +25,8 @@ def ask_for_file(workspace: Workspace, types: list[str], before: str, key: str) 
 def ask_for_data_set(workspace: Workspace, before: str, key: str) -> str:
     """Ask for a data set and return the path of its .npz or folder, as ``ask_for_file`` does."""
     uploads = st.file_uploader(
-        "One .npz, a zipped test_data_set folder, or its .pb files",
-        type=["npz", "zip", "pb"],
+        "One .npz, Polygraphy's .json, a zipped test_data_set folder, or its .pb files",
+        type=["npz", "json", "zip", "pb"],
         accept_multiple_files=True,
         key=key,
         on_change=_forget,

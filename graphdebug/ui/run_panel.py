@@ -102,9 +102,26 @@ def _download_bar(job: JobEntry) -> None:
                     help=f"Download `{name}`",
                     icon=":material/download:",
                 )
+        _other_forms(job)
         if st.button("Compare with…", icon=":material/compare_arrows:", help="Compare this run with another one."):
             st.session_state["compare:with-run"] = job.id
             state.go("compare", comparison=None)
+
+
+def _other_forms(job: JobEntry) -> None:
+    """Offer what was recorded as other programs take it."""
+    base = f"graphdebug/jobs/{job.id}/tensors"
+    with st.popover("Other formats", icon=":material/output:", help="For other programs"):
+        st.markdown("**Polygraphy**")
+        with st.container(horizontal=True, gap="xsmall"):
+            st.link_button("Tensors · .json", f"{base}/polygraphy", icon=":material/download:")
+            st.link_button("Inputs · .json", f"{base}/polygraphy?part=inputs.json", icon=":material/download:")
+        st.caption("For `polygraphy run --load-outputs` and `--load-inputs`.")
+        st.markdown("**NumPy and ONNX**")
+        with st.container(horizontal=True, gap="xsmall"):
+            st.link_button("Folder of .npy · .zip", f"{base}/npy", icon=":material/download:")
+            st.link_button("ONNX test data · .zip", f"{base}/onnx", icon=":material/download:")
+        st.caption("Test data needs all outputs of the model recorded.")
 
 
 def _nonfinite(row: TensorRow) -> str:

@@ -133,3 +133,16 @@ def test_values_that_a_script_reads_come_with_it(client: TestClient, workspace: 
     script = tmp_path / "scaled-edited.edit.py"
     subprocess.run([sys.executable, "-I", script, path, tmp_path / "out.onnx"], check=True)
     assert run(tmp_path / "out.onnx") == X.sum() * 2 * 5_000
+
+
+def test_a_model_as_a_repository_for_triton(client: TestClient, workspace: Workspace, tmp_path: Path) -> None:
+    entry = opened(workspace, scaled(tmp_path / "my net.onnx", external=True))
+    answer = client.get(f"/graphdebug/models/{entry.id}/triton?backend=python")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert archive.namelist() == [
+            f"my_net/{name}" for name in ("config.pbtxt", "1/model.onnx", "1/w.bin", "1/model.py")
+        ]
+        archive.extractall(tmp_path / "out")
+    assert np.array_equal(run(tmp_path / "out" / "my_net" / "1" / "model.onnx"), run(tmp_path / "my net.onnx"))
+    refused = client.get(f"/graphdebug/models/{entry.id}/triton?backend=x")
+    assert (refused.status_code, "no backend" in refused.json()["error"]) == (422, True)

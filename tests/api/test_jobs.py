@@ -16,7 +16,9 @@ from graphdebug.api.routes import routes
 from graphdebug.extract.records import SPLIT_JOB, SplitRequest
 from graphdebug.jobs import service
 from graphdebug.model.records import ModelLocation, OpenRequest
-from graphdebug.runtime.store import ArrayWriter
+from graphdebug.runtime.recorded import open_recorded
+from graphdebug.runtime.requests import RunRequest
+from graphdebug.runtime.store import ArrayReader, ArrayWriter
 from graphdebug.workspace.entries import JobEntry, JobState
 from graphdebug.workspace.store import Workspace
 
@@ -72,6 +74,39 @@ def test_a_file_downloads_under_a_sensible_name(client: TestClient, job: JobEntr
     assert answer.content == b"x" * 100_000
     assert answer.headers["content-disposition"] == 'attachment; filename="res_net_50-tensors.npz"'
     assert answer.headers["content-length"] == "100000"
+
+
+def test_what_a_run_recorded_comes_in_other_forms(
+    client: TestClient, workspace: Workspace, samples: Path, tmp_path: Path
+) -> None:
+    opened = service.open_path(workspace, samples / "mlp.onnx")
+    service.wait(workspace, opened, 60)
+    entry = workspace.models()[0]
+    request = RunRequest(entry.location)
+    job = service.submit(
+        workspace, "run", "graphdebug.runtime.run:run_job", request, model_id=entry.id, title="mlp.onnx"
+    )
+    service.wait(workspace, job, 60)
+    ran = workspace.job(job)
+    assert ran is not None
+    recorded = ArrayReader(ran.folder / "tensors.npz")
+    expected = {name: recorded.read(name) for name in recorded.names}
+    base = f"/graphdebug/jobs/{job}/tensors"
+    for part in ("outputs.json", "inputs.json"):
+        answer = client.get(f"{base}/polygraphy?part={part}")
+        assert f"mlp-{part}" in answer.headers["content-disposition"]
+        (tmp_path / part).write_bytes(answer.content)
+    found = open_recorded(tmp_path / "outputs.json")
+    assert all(np.array_equal(found.read(name), array) for name, array in expected.items())
+    assert open_recorded(tmp_path / "inputs.json").names
+    for form in ("npy", "onnx"):
+        with zipfile.ZipFile(io.BytesIO(client.get(f"{base}/{form}").content)) as archive:
+            archive.extractall(tmp_path / form)
+    found = open_recorded(tmp_path / "npy")
+    assert all(np.array_equal(found.read(name), array) for name, array in expected.items())
+    assert {"input_0.pb", "output_0.pb"} == {file.name for file in (tmp_path / "onnx" / "test_data_set_0").iterdir()}
+    for path in ("exe", "npz", "polygraphy?part=../x"):
+        assert client.get(f"{base}/{path}").status_code == 404
 
 
 def test_one_tensor_streams_as_npy(client: TestClient, job: JobEntry) -> None:

@@ -87,3 +87,19 @@ def test_errors_leave_no_file(run: Run, samples: Path, tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
         assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_formats_of_other_programs_are_written_and_compared_with(run: Run, samples: Path, tmp_path: Path) -> None:
+    arguments = ("tensors", samples / "mlp.onnx", "--seed", 3, "--dim", "batch=5")
+    assert run(*arguments, "--all", "-o", "out.json", "--save-inputs", "in.json").returncode == 0
+    assert run(*arguments, "-o", "data", "--format", "onnx", "--save-inputs", "in.npz").returncode == 0
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["input_0.pb", "output_0.pb"]
+    for recorded, feeds in (("out.json", "in.json"), ("data", "in.npz")):
+        done = run(
+            *("compare", samples / "mlp.onnx", "--reference", f"file:path={recorded}", "--candidate", "onnxruntime"),
+            *("--feeds", feeds),
+        )
+        assert done.returncode == 0
+        assert "All compared tensors are identical" in done.stdout
+    again = run(*arguments, "-o", "data", "--format", "npy")
+    assert (again.returncode, "is there already" in again.stderr) == (2, True)

@@ -36,7 +36,7 @@ def test_commas_belong_to_the_value_unless_an_option_follows() -> None:
         ("onnxruntime:opt=all,opt=basic", "opt twice"),
         ("onnxruntime:opt=fast", "'fast'"),
         ("onnxruntime:speed=9", "'speed'"),
-        ("reference:dtype=float64", "it has none"),
+        ("reference:precision=64", "its options are dtype, engine"),
         ("abacus", "'abacus'"),
     ],
 )
