@@ -72,8 +72,6 @@ class BoundedSession:
         self._walk = None
         if is_eager(self._runner) or (self._whole is None and self._mode is not Mode.ISOLATED):
             return  # it holds only what is fetched, or makes a session for each fetch anyway
-        if getattr(self._whole, "is_bounded", False):  # the engine holds few tensors by itself
-            return
         sizes = Sizes.inferred(self._model, self, feeds, self._budget)
         if self._mode is Mode.PLAIN or sizes.total() <= self._budget:
             return

@@ -30,9 +30,6 @@ from graphdebug.runtime.taps import model_inputs
 class RefereeSession:
     """A model made ready to run in double precision."""
 
-    is_bounded = True
-    """It holds no tensor longer than it must, whatever is fetched: there is no need to cut the model."""
-
     def __init__(self, model: Model, names: Sequence[str], mode: Mode, engine: str) -> None:
         """Look at the graph; nodes are made ready as they run.
 

@@ -2,7 +2,7 @@
  * What goes to Python. Of messages that come faster than it looks at them only the last arrives, and none that is sent just
  * before the page changes: so each tells again what was told lately, by the views of all pages.
  */
-const REPEATED_FOR = 3000; // ms
+const REPEATED_FOR = 10_000; // ms: a busy machine takes seconds to change the page
 let lately = [];
 
 /**
