@@ -249,6 +249,10 @@ def test_values_are_dropped_when_nothing_needs_them(tmp_path: Path) -> None:
     assert "100 by evaluator" in session.environment["nodes in double"]
 
 
+EACH = 3
+"""Every third of ONNX's cases is tried, which takes ten seconds: an operator has half a dozen of them."""
+
+
 def outcome(path: Path, feeds: dict[str, Any], expected: list[Any], rtol: float, atol: float) -> tuple[str, str]:
     model = open_model(path)
     session = backend("reference:dtype=float64").prepare(model, Mode.PLAIN)
@@ -274,7 +278,7 @@ def outcomes(folder: Path) -> list[tuple[str, str, str]]:
 
     warnings.simplefilter("ignore")
     found = []
-    for case in load_model_tests(kind="node"):
+    for case in load_model_tests(kind="node")[::EACH]:
         path = folder / "m.onnx"
         path.write_bytes(case.model.SerializeToString())
         names = [value.name for value in case.model.graph.input]
@@ -295,4 +299,4 @@ def test_every_operator_of_onnx_agrees_with_what_onnx_expects(tmp_path: Path) ->
     assert {name for name, how, _ in found if how == "failed"} <= set(UNRUNNABLE)
     kept = {name.split("_")[1] for name, _, where in found if where == "kept"}
     assert kept <= KEPT | {"upsample"}
-    assert Counter(how for _, how, _ in found)["same"] >= 1800
+    assert Counter(how for _, how, _ in found)["same"] >= 1800 // EACH
