@@ -18,7 +18,6 @@ from pathlib import Path
 
 import msgspec
 import onnx
-import onnxruntime
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.index import GraphIndex
@@ -27,8 +26,11 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError, BackendSpec, Mode
 from graphdebug.runtime.events import Limits, Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
-from graphdebug.runtime.onnxruntime_backend import OnnxRuntimeSession, create_session, environment_of, serialize
+from graphdebug.runtime.onnxruntime_backend import open_engine, serialize
+from graphdebug.runtime.onnxruntime_engine import Engine, Files
 from graphdebug.runtime.onnxruntime_options import configuration
+from graphdebug.runtime.onnxruntime_session import OnnxRuntimeSession, Tapped, environment_of, session_of
+from graphdebug.runtime.providers import short_name
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
@@ -105,15 +107,15 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
     feeds = make_feeds(inputs, request.feeds, suggest(model))
     with tempfile.TemporaryDirectory(prefix="profile-", dir=folder, ignore_cleanup_errors=True) as scratch:
         progress(None, f"preparing {spec}")
-        session, run = _profiled(model, spec, Path(scratch))
-        with closing(run):
+        engine = open_engine(spec, progress)
+        with closing(engine), closing(_profiled(engine, model, spec, Path(scratch))) as run:
             if not run.outputs:
                 raise BackendError("The model has no output that ONNX Runtime can give back, so it cannot be run.")
             for number in range(request.repetitions + 1):
                 progress(number / (request.repetitions + 1), f"run {number} of {request.repetitions}")
                 run.infer(feeds, run.outputs)
             progress(None, "reading the profile")
-            profile = Path(session.end_profiling())
+            profile = engine.end_profile()
         makers = _makers(Path(scratch) / "optimized.onnx")
         with profile.open("rb") as lines:
             runs, nodes = _read(lines)
@@ -127,19 +129,12 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
     return _result(runs, nodes, places, configuration(spec).level, dict(run.environment))
 
 
-def _profiled(
-    model: Model, spec: BackendSpec, scratch: Path
-) -> tuple[onnxruntime.InferenceSession, OnnxRuntimeSession]:
+def _profiled(engine: Engine, model: Model, spec: BackendSpec, scratch: Path) -> OnnxRuntimeSession:
     wanted = configuration(spec)
-    options = wanted.session_options(wanted.level)
-    options.enable_profiling = True
-    options.profile_file_prefix = str(scratch / "profile")
-    options.optimized_model_filepath = str(scratch / "optimized.onnx")
-    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
-    session = create_session(serialize(_marked(model)), wanted, options, model.path.parent)
-    outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
-    environment = environment_of(session, model, wanted, Mode.PLAIN)
-    return session, OnnxRuntimeSession(session, model, outputs, {}, environment)
+    files = Files(model.path.parent, scratch / "optimized.onnx", scratch / "profile")
+    loaded = engine.load(serialize(_marked(model)), wanted, files)
+    tapped = Tapped(list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs)), {}, {})
+    return session_of(engine, loaded, model, tapped, environment_of(engine, loaded, model, wanted, Mode.PLAIN))
 
 
 def _marked(model: Model) -> onnx.ModelProto:
@@ -224,7 +219,7 @@ def _result(
         graph, position = places[name]
         times = graphs.setdefault(graph, {})
         before = times[position].seconds if position in times else 0.0
-        times[position] = NodeTime(before + seconds, node.provider.removesuffix("ExecutionProvider"))
+        times[position] = NodeTime(before + seconds, short_name(node.provider))
     return LatencyResult(
         graphs,
         tuple(AddedTime(op, len(each), sum(each)) for op, each in sorted(added.items())),
