@@ -43,6 +43,9 @@ _KEPT_INLINE = 1024
 _WEIGHTS = "weights.bin"
 _PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _SOURCE_PLACE = re.compile(r"/onnxruntime_src/\S+:\d+ (?:[^()]*\([^()]*\)(?: const)?(?: \[with [^\]]*\])? )?")
+_OPENVINO_PLACES = re.compile(r"/onnxruntime/\S+:\d+ .*(?=\[OpenVINO-EP\])")
+
+_COMPILED = "contains compiled nodes"
 
 _registered: dict[str, str] = {}
 """Libraries of execution providers that this process has loaded: a name can be given once only."""
@@ -75,6 +78,11 @@ def create(model: bytes, how: Mapping[str, Any], files: Mapping[str, str]) -> or
     except MemoryError:
         raise
     except Exception as error:
+        if files.get("optimized") and _COMPILED in str(error):
+            raise Refused(
+                f"{provider} compiles parts of the graph, which ONNX Runtime cannot save then: tensors can be tapped "
+                "isolated, not as deployed."
+            ) from error
         raise Refused(f"ONNX Runtime cannot load the model: {sentence(error)}") from error
     if provider not in session.get_providers():  # it falls back to the CPU without an error
         raise Refused(missing_provider(provider))
@@ -99,8 +107,11 @@ def describe(session: ort.InferenceSession, how: Mapping[str, Any]) -> dict[str,
 
 def sentence(error: Exception) -> str:
     """Return ONNX Runtime's error without prefix, source file and stack, as the second half of a sentence."""
-    lines = _SOURCE_PLACE.sub("", _PREFIX.sub("", str(error).strip())).splitlines()
+    said = _OPENVINO_PLACES.sub("", _SOURCE_PLACE.sub("", _PREFIX.sub("", str(error).strip())))
+    lines = said.splitlines()
     text = lines[0].strip() if lines else type(error).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1].strip()}"
     # "… for the following indices" goes on: one line an index, with the length it has and the one it should have.
     text = "; ".join([text, *(line.strip() for line in lines[1:] if line.lstrip().startswith("index:"))])
     return f"{text[:600].rstrip('.')}."

@@ -13,7 +13,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -37,6 +37,7 @@ from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.trace import KERNEL, TRACE_FILE, write_trace
 
 LATENCY_JOB = "graphdebug.runtime.latency:latency_job"
+_OPTIMIZED = "optimized.onnx"
 LIMITS = Limits(seconds=1800.0, output=4_000_000_000)
 _MARK = re.compile(r"gd(\d{1,9})_(\d{1,9})_")
 _BLOCKED = "_nchwc"
@@ -116,7 +117,7 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
                 run.infer(feeds, run.outputs)
             progress(None, "reading the profile")
             profile = engine.end_profile()
-        makers = _makers(Path(scratch) / "optimized.onnx")
+        makers = _makers(Path(scratch) / _OPTIMIZED)
         with profile.open("rb") as lines:
             runs, nodes = _read(lines)
         if len(runs) < 2:
@@ -131,8 +132,11 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
 
 def _profiled(engine: Engine, model: Model, spec: BackendSpec, scratch: Path) -> OnnxRuntimeSession:
     wanted = configuration(spec)
-    files = Files(model.path.parent, scratch / "optimized.onnx", scratch / "profile")
-    loaded = engine.load(serialize(_marked(model)), wanted, files)
+    data, files = serialize(_marked(model)), Files(model.path.parent, scratch / _OPTIMIZED, scratch / "profile")
+    try:
+        loaded = engine.load(data, wanted, files)
+    except BackendError:  # a provider that compiles the graph: it cannot be saved, but profiled
+        loaded = engine.load(data, wanted, replace(files, optimized=None))
     tapped = Tapped(list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs)), {}, {})
     return session_of(engine, loaded, model, tapped, environment_of(engine, loaded, model, wanted, Mode.PLAIN))
 
@@ -148,7 +152,9 @@ def _marked(model: Model) -> onnx.ModelProto:
 
 
 def _makers(optimized: Path) -> Mapping[str, Sequence[str]]:
-    """Return what each node of the optimised main graph makes, by the node's name."""
+    """Return what each node of the optimised main graph makes, by the node's name; nothing where it is not known."""
+    if not optimized.is_file():
+        return {}
     proto = onnx.load(optimized, load_external_data=False)
     return {node.name: list(node.output) for node in proto.graph.node}
 

@@ -22,7 +22,7 @@ from graphdebug.runtime.onnxruntime_foreign import ForeignEngine
 from graphdebug.runtime.onnxruntime_local import LocalEngine
 from graphdebug.runtime.onnxruntime_options import Configuration, configuration
 from graphdebug.runtime.onnxruntime_session import OnnxRuntimeSession, Tapped, environment_of, session_of
-from graphdebug.runtime.providers import assigned_nodes
+from graphdebug.runtime.providers import providers_of_nodes
 from graphdebug.runtime.taps import chosen, expose, named
 
 _OPTIMIZED = "optimized.onnx"
@@ -65,7 +65,7 @@ class OnnxRuntimeBackend:
             if mode is Mode.ISOLATED:
                 proto = expose(proto, names)
             loaded = engine.load(serialize(proto), wanted, Files(weights=model.path.parent))
-            tapped = Tapped(names, {}, assigned_nodes(model, loaded.assigned))
+            tapped = Tapped(names, {}, providers_of_nodes(model, loaded.assigned))
             return session_of(engine, loaded, model, tapped, environment_of(engine, loaded, model, wanted, mode))
         except BaseException:
             engine.close()
@@ -124,7 +124,7 @@ def _deployed(engine: Engine, model: Model, wanted: Configuration, names: Sequen
         loaded = engine.load(exposed, wanted.at("disable"), Files(weights=folder))
         environment = environment_of(engine, loaded, model, wanted, Mode.DEPLOYED)
         environment["nodes after optimisation"] = str(len(optimized.graph.node))
-        tapped = Tapped(surviving, gone, assigned_nodes(model, assigned))
+        tapped = Tapped(surviving, gone, providers_of_nodes(model, assigned))
         return session_of(engine, loaded, model, tapped, environment, temporary)
     except BaseException:
         temporary.cleanup()

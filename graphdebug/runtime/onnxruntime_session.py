@@ -13,7 +13,7 @@ from graphdebug.runtime.onnxruntime_foreign import ForeignEngine
 from graphdebug.runtime.onnxruntime_local import LocalEngine
 from graphdebug.runtime.onnxruntime_options import CPU, Configuration
 from graphdebug.runtime.onnxruntime_values import type_of_argument
-from graphdebug.runtime.providers import Assigned
+from graphdebug.runtime.providers import Providers
 from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.timing import Runs, Times
 
@@ -25,7 +25,7 @@ class Tapped:
 
     names: Sequence[str]
     untapped: Mapping[str, str]
-    assigned: Assigned
+    providers: Providers
 
 
 class OnnxRuntimeSession:
@@ -54,7 +54,7 @@ class OnnxRuntimeSession:
             name: type_of_argument(kind, shape) for name, kind, shape in loaded.outputs
         }
         self.environment: Mapping[str, str] = environment
-        self.assigned: Assigned = tapped.assigned
+        self.providers: Providers = tapped.providers
 
     def infer(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> dict[str, Value]:
         """Run once and return the named tensors; feeds that the model does not take are left out."""
@@ -130,7 +130,7 @@ def environment_of(engine: Engine, loaded: Loaded, model: Model, wanted: Configu
         "waiting threads": "spin" if wanted.spins else "sleep",
     }
     if isinstance(engine, ForeignEngine):
-        environment.update(engine.versions())
+        environment.update((name, version) for name, version in engine.versions() if name != "onnxruntime")
     if wanted.disabled:
         environment["disabled optimisers"] = ", ".join(wanted.disabled)
     if loaded.tf32:

@@ -1,16 +1,16 @@
 """Which execution provider of ONNX Runtime has which node of a model."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from graphdebug.model.document import Model
 from graphdebug.model.index import display_name
 
-Assigned = Mapping[str, Mapping[int, str]]
+Providers = dict[str, dict[int, str]]
 """Graph path → node index → execution provider, in short (``CPU``)."""
 
 
-def assigned_nodes(model: Model, told: Iterable[tuple[str, str, str]]) -> dict[str, dict[int, str]]:
+def providers_of_nodes(model: Model, told: Iterable[tuple[str, str, str]]) -> Providers:
     """Return the execution provider of every node that ONNX Runtime told one of: provider, name and operator.
 
     Nodes are known by the names that `taps.named` gave them. Of several of one name, all or none are placed: all where
@@ -21,7 +21,7 @@ def assigned_nodes(model: Model, told: Iterable[tuple[str, str, str]]) -> dict[s
         providers[name, op].add(short_name(provider))
     if not providers:
         return {}
-    found: dict[str, dict[int, str]] = {}
+    found: Providers = {}
     for path, index in model.graphs.items():
         for position, node in enumerate(index.nodes):
             given = providers.get((node.name or display_name(node, position), node.op_type), set())
@@ -35,7 +35,7 @@ def short_name(provider: str) -> str:
     return provider.removesuffix("ExecutionProvider")
 
 
-def assigned_of(session: object) -> Assigned:
+def providers_of(session: object) -> Providers:
     """Return which execution provider has which node, as far as a session of any backend tells."""
-    assigned: Assigned = getattr(session, "assigned", {})
-    return assigned
+    providers: Providers = getattr(session, "providers", {})
+    return providers
