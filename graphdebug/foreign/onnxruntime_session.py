@@ -121,11 +121,11 @@ def missing_provider(provider: str) -> str:
     """Return the sentence for an execution provider that cannot be used here, with the way to get it."""
     way = WAYS.get(provider)
     hint = (
-        f"get it with `pip install {way}` in an environment of its own, and name that one's interpreter with python="
+        f"`pip install {way}` in an environment of its own, and name that one's interpreter with python="
         if way
         else "install a build of ONNX Runtime that includes it"
     )
-    return f"ONNX Runtime {ort.__version__} cannot use {provider} on this machine; {hint}."
+    return f"ONNX Runtime {ort.__version__} cannot use {provider} here: {hint}."
 
 
 def find_provider(short: str) -> str:

@@ -35,7 +35,8 @@ class ForeignEngine:
             self._here = self._process.call("probe")
         except BackendError as error:
             self.close()
-            raise BackendError(f"{error} python={python} must name one that has onnxruntime and numpy.") from error
+            said = str(error).rstrip(".")
+            raise BackendError(f"{said}: python= must name an interpreter that has onnxruntime and numpy.") from error
         self._portable = frozenset(self._here["portable"])
 
     def versions(self) -> tuple[tuple[str, str], ...]:

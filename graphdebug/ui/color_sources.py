@@ -72,19 +72,19 @@ def _providers(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
 
 def _providers_of_run(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
     result = run_result(_unedited(entry, job_id), job_id)
-    return provider_in(result.providers, result.environment["spec"], index)
+    return provider_in(result.providers, result.environment, index)
 
 
 def _providers_of_reference(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
     result = compare_result(_unedited(entry, job_id), job_id, None)
     providers = result.reference_providers if _is_of(entry, result.request.reference) else {}
-    return provider_in(providers, result.reference["spec"], index)
+    return provider_in(providers, result.reference, index)
 
 
 def _providers_of_candidate(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
     result = compare_result(_unedited(entry, job_id), job_id, None)
     providers = result.candidate_providers if _is_of(entry, result.request.candidate) else {}
-    return provider_in(providers, result.candidate["spec"], index)
+    return provider_in(providers, result.candidate, index)
 
 
 def _unedited(entry: ModelEntry, job_id: str) -> ModelEntry:

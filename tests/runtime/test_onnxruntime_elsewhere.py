@@ -2,6 +2,7 @@
 
 import sys
 import venv
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,7 @@ def prepared(path: Path, options: str, mode: Mode = Mode.PLAIN) -> Session:
 
 
 def sentence_of(path: Path, options: str, feeds: dict[str, Any] | None = None) -> str:
-    with pytest.raises(BackendError) as raised:
-        session = prepared(path, options)
+    with pytest.raises(BackendError) as raised, closing(prepared(path, options)) as session:
         session.infer(feeds or make_feeds(session.inputs, FeedSpec(), {}), session.outputs)
     return str(raised.value)
 
@@ -145,6 +145,21 @@ def test_without_onnx_runtime_the_worker_says_how_to_get_it(tmp_path: Path) -> N
         (packages / found.name).symlink_to(found)
     reason = backend(f"onnxruntime:python={tmp_path / 'bare' / 'bin' / 'python'}").probe().reason
     assert "pip install onnxruntime" in reason and "No module named 'onnxruntime'" in reason
+
+
+@pytest.mark.parametrize("where", ["", f",{THERE}"])
+def test_a_library_of_operators_is_loaded(where: str, tmp_path: Path) -> None:
+    extensions = pytest.importorskip("onnxruntime_extensions", reason="pip install onnxruntime-extensions")
+    node = helper.make_node("Inverse", ["x"], ["y"], domain="ai.onnx.contrib")
+    path = models.write(tmp_path / "m.onnx", [node], [models.value("x")], [models.value("y", shape=None)])
+    proto = onnx.load(path)
+    proto.opset_import.append(helper.make_opsetid("ai.onnx.contrib", 1))
+    path.write_bytes(proto.SerializeToString())
+    x = np.array([[2, 1], [0, 4]], np.float32)
+    assert "not a registered" in sentence_of(path, f"threads=1{where}", {"x": x})
+    session = prepared(path, f"library={extensions.get_library_path()}{where}")
+    assert np.allclose(session.infer({"x": x}, ["y"])["y"], np.linalg.inv(x))
+    session.close()
 
 
 def test_versions_are_those_of_the_other_interpreter() -> None:
