@@ -6,6 +6,7 @@ import streamlit as st
 from graphdebug.jobs import diagnosis
 from graphdebug.model.units import size_text
 from graphdebug.ui import state
+from graphdebug.ui.words import plain
 
 _probe = st.cache_data(ttl=600, show_spinner="Trying the backends…")(diagnosis.probe)
 
@@ -26,8 +27,11 @@ st.code(str(usage.root), language=None)
 
 probes = _probe()
 st.subheader("Backends")
-rows = [{"backend": one.spec, "runs here": one.available, "reason": one.reason} for one in probes]
-st.dataframe(pd.DataFrame(rows), hide_index=True, column_config={"reason": st.column_config.TextColumn(width="large")})
+rows = [
+    {"backend": plain(one.spec), "runs here": "✓ yes" if one.available else "✗ no", "why not": plain(one.reason)}
+    for one in probes
+]
+st.table(pd.DataFrame(rows), hide_index=True)  # reasons are sentences: they must wrap
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Versions")

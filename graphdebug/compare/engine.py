@@ -25,6 +25,7 @@ from graphdebug.compare.verdict import give_verdict
 from graphdebug.runtime.backend import BackendError, Mode, Session, Value, is_eager
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.heap import give_back
+from graphdebug.runtime.providers import providers_of
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.values import bytes_of
 
@@ -74,6 +75,8 @@ def compare_job(request: CompareRequest, folder: Path, progress: Progress) -> Co
         candidate=candidate,
         request=request,
         seconds=time.perf_counter() - started,
+        reference_providers=providers_of(comparison.sessions[sides[0].name]),
+        candidate_providers=providers_of(comparison.sessions[sides[1].name]),
     )
 
 

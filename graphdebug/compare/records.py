@@ -129,7 +129,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CompareResult:
-    """All that is kept of a comparison. Rows are in topological order of the reference."""
+    """All that is kept of a comparison. Rows are in topological order of the reference.
+
+    ``reference_providers`` and ``candidate_providers``: graph path → node index of that side's model → execution
+    provider that has the node, of an ONNX Runtime that tells.
+    """
 
     version: int
     verdict: Verdict
@@ -139,3 +143,5 @@ class CompareResult:
     candidate: dict[str, str]
     request: CompareRequest
     seconds: float
+    reference_providers: dict[str, dict[int, str]] = field(default_factory=dict)
+    candidate_providers: dict[str, dict[int, str]] = field(default_factory=dict)

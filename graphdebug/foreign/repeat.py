@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter_ns
 
 _NEVER = 1 << 62
+_WAIT = 3600.0
+"""Seconds that one stream waits for the others to be there."""
 
 
 def repeat(call: Callable[[], object], most: int, seconds: float = 0.0) -> list[int]:
@@ -25,3 +29,23 @@ def repeat(call: Callable[[], object], most: int, seconds: float = 0.0) -> list[
         if now >= deadline:
             break
     return [end - start for start, end in zip(stamps, stamps[1:])]
+
+
+def repeat_together(
+    pool: ThreadPoolExecutor, calls: Sequence[Callable[[], object]], most: int, seconds: float = 0.0
+) -> tuple[list[list[int]], int]:
+    """Repeat each call in a thread of ``pool``, which has enough of them; all set off together.
+
+    Return what `repeat` does of each, and the nanoseconds from the first start to the last end.
+    """
+    line = threading.Barrier(len(calls))
+
+    def stream(call: Callable[[], object]) -> tuple[int, list[int], int]:
+        line.wait(_WAIT)
+        start = perf_counter_ns()
+        times = repeat(call, most, seconds)
+        return start, times, perf_counter_ns()
+
+    found = [each.result() for each in [pool.submit(stream, call) for call in calls]]
+    wall = max(end for _, _, end in found) - min(start for start, _, _ in found)
+    return [times for _, times, _ in found], wall

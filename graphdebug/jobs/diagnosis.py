@@ -38,7 +38,7 @@ _PROBE_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class ProbeRequest:
-    """Probe every backend and, for ONNX Runtime, every execution provider that was compiled in."""
+    """Probe every backend and, for ONNX Runtime, the execution providers that were compiled in or can be got."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,12 @@ def probe_job(request: ProbeRequest, folder: Path, progress: Progress) -> ProbeR
     """Try every configuration; runs in a worker."""
     import onnxruntime
 
+    from graphdebug.foreign.onnxruntime_session import CPU, WAYS
     from graphdebug.runtime.registry import backend
 
-    short = [name.removesuffix("ExecutionProvider").lower() for name in onnxruntime.get_available_providers()]
-    specs = [*(f"onnxruntime:provider={name}" for name in sorted(short, key=lambda name: name != "cpu")), "reference"]
+    there = sorted(onnxruntime.get_available_providers(), key=lambda name: name != CPU)
+    short = [name.removesuffix("ExecutionProvider").lower() for name in dict.fromkeys([*there, *WAYS])]
+    specs = [*(f"onnxruntime:provider={name}" for name in short), "reference"]
     probes = []
     for position, spec in enumerate(specs):
         progress(position / len(specs), f"Trying {spec}")

@@ -97,6 +97,17 @@ def provider_of(result: LatencyResult, path: str, index: GraphIndex) -> NodeData
     return NodeData(title, dict(values), apart=_without_time(values, index))
 
 
+def provider_in(
+    providers: Mapping[str, Mapping[int, str]], environment: Mapping[str, str], index: GraphIndex
+) -> NodeData:
+    """Return which execution provider has each node of a graph, in a run or on a side of a comparison."""
+    values = providers.get(index.path, {})
+    work = frozenset(position for position, node in enumerate(index.nodes) if node.op_type != "Constant")
+    why = "folded away, or not told of" if providers else "not told: by ONNX Runtime of this model only"
+    title = f"Execution provider, {environment.get('backend', environment['spec'])}"
+    return NodeData(title, dict(values), apart=(Apart(why, work.difference(values)),))
+
+
 def _without_time(timed: Collection[int], index: GraphIndex) -> tuple[Apart, ...]:
     """Return the nodes that were not run on their own. Constants are no work: they are not counted."""
     work = (position for position, node in enumerate(index.nodes) if node.op_type != "Constant")

@@ -16,6 +16,7 @@ from graphdebug.model.shapes import infer_types
 from graphdebug.model.tensors import read_tensor
 from graphdebug.model.units import size_text
 from graphdebug.runtime.backend import Backend, Mode, Session, Value, files_of, is_eager
+from graphdebug.runtime.providers import Providers, providers_of
 from graphdebug.runtime.sizes import Sizes
 from graphdebug.runtime.slices import cut, plan
 
@@ -44,6 +45,7 @@ class BoundedSession:
         self.types: Mapping[str, ValueType] = whole.types
         self.environment: Mapping[str, str] = whole.environment
         self.files: Mapping[str, Path] = files_of(whole)
+        self.providers: Providers = providers_of(whole)
         self._runner, self._model, self._mode, self._taps, self._budget = runner, model, mode, taps, budget
         self._whole: Session | None = whole
         self._fed: Mapping[str, Value] | None = None

@@ -154,10 +154,10 @@ def _portable(name: str, value: Value, engine: str) -> Tensor:
     if not isinstance(value, np.ndarray | np.generic):
         raise BackendError(f"{engine} takes tensors only, and {name!r} is none.")
     array = np.asarray(value)
-    if array.dtype.kind in "biufc":
+    if array.dtype.isbuiltin == 1 and array.dtype.kind in "biufc":  # float8_e5m2 is of kind f as well
         return Tensor(array.dtype.name, array)
     bits = array.dtype.itemsize * 8
-    if array.dtype.kind != "V" or not hasattr(ml_dtypes, array.dtype.name) or bits not in _BY_BITS:
+    if array.dtype.isbuiltin == 1 or not hasattr(ml_dtypes, array.dtype.name) or bits not in _BY_BITS:
         raise BackendError(f"{engine} takes tensors of numbers only, and {name!r} is of {array.dtype.name}.")
     return Tensor(array.dtype.name, array.view(_BY_BITS[bits]))
 

@@ -13,12 +13,11 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import onnx
-import onnxruntime
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.index import GraphIndex
@@ -27,14 +26,18 @@ from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError, BackendSpec, Mode
 from graphdebug.runtime.events import Limits, Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
-from graphdebug.runtime.onnxruntime_backend import OnnxRuntimeSession, create_session, environment_of, serialize
+from graphdebug.runtime.onnxruntime_backend import open_engine, serialize
+from graphdebug.runtime.onnxruntime_engine import Engine, Files
 from graphdebug.runtime.onnxruntime_options import configuration
+from graphdebug.runtime.onnxruntime_session import OnnxRuntimeSession, Tapped, environment_of, session_of
+from graphdebug.runtime.providers import short_name
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.trace import KERNEL, TRACE_FILE, write_trace
 
 LATENCY_JOB = "graphdebug.runtime.latency:latency_job"
+_OPTIMIZED = "optimized.onnx"
 LIMITS = Limits(seconds=1800.0, output=4_000_000_000)
 _MARK = re.compile(r"gd(\d{1,9})_(\d{1,9})_")
 _BLOCKED = "_nchwc"
@@ -105,16 +108,16 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
     feeds = make_feeds(inputs, request.feeds, suggest(model))
     with tempfile.TemporaryDirectory(prefix="profile-", dir=folder, ignore_cleanup_errors=True) as scratch:
         progress(None, f"preparing {spec}")
-        session, run = _profiled(model, spec, Path(scratch))
-        with closing(run):
+        engine = open_engine(spec, progress)
+        with closing(engine), closing(_profiled(engine, model, spec, Path(scratch))) as run:
             if not run.outputs:
                 raise BackendError("The model has no output that ONNX Runtime can give back, so it cannot be run.")
             for number in range(request.repetitions + 1):
                 progress(number / (request.repetitions + 1), f"run {number} of {request.repetitions}")
                 run.infer(feeds, run.outputs)
             progress(None, "reading the profile")
-            profile = Path(session.end_profiling())
-        makers = _makers(Path(scratch) / "optimized.onnx")
+            profile = engine.end_profile()
+        makers = _makers(Path(scratch) / _OPTIMIZED)
         with profile.open("rb") as lines:
             runs, nodes = _read(lines)
         if len(runs) < 2:
@@ -127,19 +130,15 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
     return _result(runs, nodes, places, configuration(spec).level, dict(run.environment))
 
 
-def _profiled(
-    model: Model, spec: BackendSpec, scratch: Path
-) -> tuple[onnxruntime.InferenceSession, OnnxRuntimeSession]:
+def _profiled(engine: Engine, model: Model, spec: BackendSpec, scratch: Path) -> OnnxRuntimeSession:
     wanted = configuration(spec)
-    options = wanted.session_options(wanted.level)
-    options.enable_profiling = True
-    options.profile_file_prefix = str(scratch / "profile")
-    options.optimized_model_filepath = str(scratch / "optimized.onnx")
-    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "weights.bin")
-    session = create_session(serialize(_marked(model)), wanted, options, model.path.parent)
-    outputs = list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs))
-    environment = environment_of(session, model, wanted, Mode.PLAIN)
-    return session, OnnxRuntimeSession(session, model, outputs, {}, environment)
+    data, files = serialize(_marked(model)), Files(model.path.parent, scratch / _OPTIMIZED, scratch / "profile")
+    try:
+        loaded = engine.load(data, wanted, files)
+    except BackendError:  # a provider that compiles the graph: it cannot be saved, but profiled
+        loaded = engine.load(data, wanted, replace(files, optimized=None))
+    tapped = Tapped(list(dict.fromkeys(model.graphs[MAIN_GRAPH].outputs)), {}, {})
+    return session_of(engine, loaded, model, tapped, environment_of(engine, loaded, model, wanted, Mode.PLAIN))
 
 
 def _marked(model: Model) -> onnx.ModelProto:
@@ -153,7 +152,9 @@ def _marked(model: Model) -> onnx.ModelProto:
 
 
 def _makers(optimized: Path) -> Mapping[str, Sequence[str]]:
-    """Return what each node of the optimised main graph makes, by the node's name."""
+    """Return what each node of the optimised main graph makes, by the node's name; nothing where it is not known."""
+    if not optimized.is_file():
+        return {}
     proto = onnx.load(optimized, load_external_data=False)
     return {node.name: list(node.output) for node in proto.graph.node}
 
@@ -224,7 +225,7 @@ def _result(
         graph, position = places[name]
         times = graphs.setdefault(graph, {})
         before = times[position].seconds if position in times else 0.0
-        times[position] = NodeTime(before + seconds, node.provider.removesuffix("ExecutionProvider"))
+        times[position] = NodeTime(before + seconds, short_name(node.provider))
     return LatencyResult(
         graphs,
         tuple(AddedTime(op, len(each), sum(each)) for op, each in sorted(added.items())),

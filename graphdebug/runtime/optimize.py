@@ -5,6 +5,7 @@ from pathlib import Path
 from graphdebug.model.document import open_model
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.onnxruntime_backend import save_optimized
+from graphdebug.runtime.onnxruntime_local import LocalEngine
 from graphdebug.runtime.onnxruntime_options import configuration
 from graphdebug.runtime.requests import OptimizeRequest, OptimizeResult
 from graphdebug.runtime.spec import parse_spec
@@ -25,5 +26,5 @@ def optimize_job(request: OptimizeRequest, folder: Path, progress: Progress) -> 
     path = folder / _FILES / request.name
     path.parent.mkdir()
     progress(None, f"optimising with ONNX Runtime, level {request.level}")
-    save_optimized(model, configuration(parse_spec(f"onnxruntime:opt={request.level}")), path)
+    save_optimized(LocalEngine(), model, configuration(parse_spec(f"onnxruntime:opt={request.level}")), path)
     return OptimizeResult(str(path))

@@ -33,6 +33,7 @@ class OptionInfo:
 class BackendInfo:
     """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on.
 
+    ``free_code`` are more of these: what they are passed on to may load a library or write a file that a value names.
     ``needs``: options of which one must be set.
     """
 
@@ -41,6 +42,7 @@ class BackendInfo:
     description: str
     options: tuple[OptionInfo, ...]
     free_options: tuple[str, ...] = ()
+    free_code: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
 
 
@@ -69,8 +71,17 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("arena", "Allocate from a memory arena.", _ON_OFF, "1"),
                 OptionInfo("mem_pattern", "Plan memory ahead for fixed shapes.", _ON_OFF, "1"),
                 OptionInfo("device", "Device number, for providers that have several.", (), "0"),
+                OptionInfo(
+                    "tf32", "Whether CUDA may compute float32 in TF32; left out: as ONNX Runtime does.", ("", "0", "1")
+                ),
+                OptionInfo("python", "An interpreter that has another ONNX Runtime, and numpy.", runs_code=True),
+                OptionInfo("library", "Libraries of custom operators, joined by +.", runs_code=True),
+                OptionInfo(
+                    "ep_library", "Library of an execution provider, as NAME=PATH; provider= picks it.", runs_code=True
+                ),
             ),
-            ("session.", "optimization.", "mlas.", "ep."),
+            ("session.", "optimization.", "mlas."),
+            ("ep.", "provider."),
         ),
     ),
     "torch": (
@@ -215,8 +226,10 @@ def backend(spec: BackendSpec | str, progress: Progress = silent) -> Backend:
 
 def runs_code(spec: BackendSpec) -> str:
     """Return the first option of ``spec`` that runs code of the user's choice; empty: none does."""
-    options = {option.key: option for option in _BACKENDS[spec.name][1].options}
-    return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
+    info = _BACKENDS[spec.name][1]
+    keys = {option.key for option in info.options if option.runs_code}
+    free = info.free_code or ("\0",)
+    return next((key for key, value in spec.options if value and (key in keys or key.startswith(free))), "")
 
 
 def incomplete(spec: BackendSpec) -> str:
@@ -238,7 +251,7 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
     for key, value in spec.options:
         option = known.get(key)
         if option is None:
-            if key.startswith(info.free_options or ("\0",)):
+            if key.startswith((*info.free_options, *info.free_code, "\0")):
                 continue
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise SpecError(f"Backend {spec.name} has no option {key!r}; {has}.")

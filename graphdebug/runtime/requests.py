@@ -98,7 +98,8 @@ class RunResult:
     """What a run left: rows in topological order; the arrays are in ``tensors.npz`` and the feeds in ``feeds.npz``
     of the job's folder (stored members, one ``.npy`` each).
 
-    ``first_nonfinite`` is the first tensor in topological order that holds NaN or Inf.
+    ``first_nonfinite`` is the first tensor in topological order that holds NaN or Inf. ``providers``: graph path → node
+    index → execution provider that has the node, of an ONNX Runtime that tells.
     """
 
     rows: tuple[TensorRow, ...]
@@ -106,6 +107,7 @@ class RunResult:
     first_nonfinite: str | None
     environment: dict[str, str]
     seconds: float
+    providers: dict[str, dict[int, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

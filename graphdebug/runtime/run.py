@@ -15,6 +15,7 @@ from graphdebug.runtime.backend import Mode, Session, Value, files_of
 from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
+from graphdebug.runtime.providers import providers_of
 from graphdebug.runtime.recorded import FEEDS_FILE, TENSORS_FILE
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
@@ -68,6 +69,7 @@ def run_job(request: RunRequest, folder: Path, progress: Progress) -> RunResult:
             first_nonfinite=next((row.name for row in rows if _has_nonfinite(row)), None),
             environment={"spec": str(runner.spec), **session.environment},
             seconds=time.perf_counter() - started,
+            providers=providers_of(session),
         )
 
 

@@ -26,6 +26,8 @@ _LABELS = {
     "dtype": "Precision",
     "tf32": "TF32",
     "example": "Example inputs",
+    "library": "Libraries of operators",
+    "ep_library": "Library of an execution provider",
 }
 """Keys that need more than a capital letter to be understood."""
 
@@ -49,7 +51,7 @@ def backend_form(default: str, key: str, *, narrow: bool = False) -> str:
     values = dict(start.options) if start.name == name else {}
     spec = str(BackendSpec(name, tuple(_options(info, values, f"{key}:{name}", 1 if narrow else _AT_ONCE).items())))
     st.caption(f"`{plain_code(spec)}`", help=plain(info.description))
-    if any(option.runs_code for option in info.options) and not code_allowed():
+    if any(option.runs_code and option.key in info.needs for option in info.options) and not code_allowed():
         st.caption(
             ":orange[This server does not run code that is named here: start it with "
             "`graphdebug serve --allow-code`, or run the comparison at a terminal.]"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from graphdebug.api.models import model_of
+from graphdebug.compare.records import Side
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.report.outcomes import (
@@ -15,13 +16,15 @@ from graphdebug.report.outcomes import (
     finiteness_of,
     latency_of,
     magnitude_of,
+    provider_in,
     provider_of,
     status_of,
 )
 from graphdebug.ui import state
 from graphdebug.ui.data_files import data_files, sets_in
-from graphdebug.ui.results import compare_result, finished, latency_result, run_result
+from graphdebug.ui.results import compare_result, finished, is_of_earlier_state, latency_result, run_result
 from graphdebug.view.node_data import SOURCES, NodeData, findings_of
+from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 AUTOMATIC, OPERATORS, FINDINGS, FILE = "", "op", "findings", "file"
@@ -31,11 +34,12 @@ _JOBS = 12
 
 @dataclass(frozen=True, slots=True)
 class OfJob:
-    """Data that a job of a ``kind`` found, of a graph by its path."""
+    """Data that a job of a ``kind`` found, of a graph by its path: of ``every_graph``, or only of the main one."""
 
     title: str
     kind: str
     read: Callable[[ModelEntry, str, GraphIndex], NodeData]
+    every_graph: bool = False
 
 
 def _errors(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
@@ -66,14 +70,50 @@ def _providers(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
     return provider_of(latency_result(entry, job_id), index.path, index)
 
 
+def _providers_of_run(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    result = run_result(_unedited(entry, job_id), job_id)
+    return provider_in(result.providers, result.environment, index)
+
+
+def _providers_of_reference(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    result = compare_result(_unedited(entry, job_id), job_id, None)
+    providers = result.reference_providers if _is_of(entry, result.request.reference) else {}
+    return provider_in(providers, result.reference, index)
+
+
+def _providers_of_candidate(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    result = compare_result(_unedited(entry, job_id), job_id, None)
+    providers = result.candidate_providers if _is_of(entry, result.request.candidate) else {}
+    return provider_in(providers, result.candidate, index)
+
+
+def _unedited(entry: ModelEntry, job_id: str) -> ModelEntry:
+    """Return ``entry`` if a job knows its nodes by the numbers that they have now.
+
+    Raises:
+        WorkspaceError: the job is of the model before it was edited.
+    """
+    job = state.workspace().job(job_id)
+    if job is not None and is_of_earlier_state(entry, job):
+        raise WorkspaceError("This was run before the model was edited: run it again.")
+    return entry
+
+
+def _is_of(entry: ModelEntry, side: Side) -> bool:
+    return side.model is not None and side.model.path == entry.location.path
+
+
 OF_JOBS: Mapping[str, OfJob] = {
     "error": OfJob("Error, accumulated", "compare", _errors),
     "added": OfJob("Error, added (estimated)", "compare", _added_errors),
     "status": OfJob("Match or differ", "compare", _statuses),
     "finite": OfJob("NaN and infinity", "run", _finiteness),
     "magnitude": OfJob("Largest magnitude", "run", _magnitudes),
-    "latency": OfJob("Latency (ONNX Runtime)", "measure", _latencies),
-    "provider": OfJob("Execution provider (ONNX Runtime)", "measure", _providers),
+    "ran": OfJob("Execution provider, of a run", "run", _providers_of_run, every_graph=True),
+    "ran_reference": OfJob("Execution provider, reference", "compare", _providers_of_reference, every_graph=True),
+    "ran_candidate": OfJob("Execution provider, candidate", "compare", _providers_of_candidate, every_graph=True),
+    "latency": OfJob("Latency (ONNX Runtime)", "measure", _latencies, every_graph=True),
+    "provider": OfJob("Execution provider, measured", "measure", _providers, every_graph=True),
 }
 """Name in a link → what it is."""
 MEASURED = "measure"
@@ -139,7 +179,7 @@ def node_data(entry: ModelEntry, graph: str, name: str) -> NodeData | None:
         return sets[int(number)] if number.isdecimal() and int(number) < len(sets) else None
     if kind in OF_JOBS:
         source = OF_JOBS[kind]
-        if not which or (source.kind != MEASURED and graph != MAIN_GRAPH):
-            return None  # runs and comparisons look at tensors of the main graph
+        if not which or not (source.every_graph or graph == MAIN_GRAPH):
+            return None
         return source.read(entry, which, model.graphs[graph])
     return SOURCES[name][1](model, graph)

@@ -1,7 +1,8 @@
 """TensorRT and ONNX Runtime's CUDA provider against the CPU; `docs/gpu.md` says how to run this and what to record.
 
 ``GRAPHDEBUG_TENSORRT_PYTHON`` names an interpreter that has TensorRT (else our own is tried), ``GRAPHDEBUG_TENSORRT``
-further options of the SPEC. Figures are printed (``pytest -m gpu -s``), never asserted.
+further options of the SPEC; ``GRAPHDEBUG_ONNXRUNTIME_PYTHON`` an interpreter that has onnxruntime-gpu. Figures are
+printed (``pytest -m gpu -s``), never asserted.
 """
 
 import os
@@ -21,6 +22,7 @@ from graphdebug.runtime.feeds import make_feeds, suggest
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
+from graphdebug.runtime.timing import Ready, Runs, Timed
 from graphdebug.runtime.trust import allow_code
 
 pytestmark = pytest.mark.gpu
@@ -51,10 +53,13 @@ def tensorrt(precision: str = "fp32", **options: str) -> str:
 
 def cuda() -> str:
     """Return the SPEC of ONNX Runtime's CUDA provider; skip where there is none."""
-    found = backend("onnxruntime:provider=cuda").probe()
+    allow_code(True)
+    python = os.environ.get("GRAPHDEBUG_ONNXRUNTIME_PYTHON")
+    spec = "onnxruntime:provider=cuda,tf32=0" + (f",python={python}" if python else "")
+    found = backend(spec).probe()
     if not found.available:
         pytest.skip(found.reason)
-    return "onnxruntime:provider=cuda"
+    return spec
 
 
 def compare(spec: str, model: Model, limit: float, mode: Mode = Mode.PLAIN, dims: dict[str, int] | None = None) -> None:
@@ -168,3 +173,22 @@ def test_figures_of_an_engine(tmp_path: Path) -> None:
 
 def test_onnx_runtime_on_cuda_agrees_with_the_cpu(tmp_path: Path) -> None:
     compare(cuda(), network(tmp_path / "m.onnx", batch=2), RELATIVE_RMS["cuda"])
+
+
+def test_cuda_is_timed_on_what_lies_on_the_device() -> None:
+    model = open_model(SAMPLES[0])
+    session = backend(cuda()).prepare(model, Mode.PLAIN)
+    assert session.environment["TF32"] == "off"
+    assert "stay on cuda" in session.environment["timed runs"]
+    feeds = make_feeds(model_inputs(model), FeedSpec(), suggest(model))
+    if isinstance(session, Timed):
+        assert len(session.time_runs(feeds, session.outputs, Runs(3)).streams[0]) == 3
+        return
+    assert isinstance(session, Ready)
+    call = session.ready(feeds, session.outputs)
+    call()
+    outputs = call.args[1].get_outputs()  # type: ignore[attr-defined]
+    assert {value.device_name() for value in outputs} == {"cuda"}
+    expected = session.infer(feeds, session.outputs)
+    for name, value in zip(session.outputs, outputs, strict=True):
+        np.testing.assert_allclose(value.numpy(), expected[name], rtol=1e-4, atol=1e-5)

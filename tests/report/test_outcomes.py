@@ -20,6 +20,7 @@ from graphdebug.report.outcomes import (
     finiteness_of,
     latency_of,
     magnitude_of,
+    provider_in,
     provider_of,
     status_of,
 )
@@ -108,6 +109,15 @@ def test_nodes_without_a_time_are_neutral_and_counted() -> None:
     assert provider_of(result, "", chain()).values == {0: "CPU", 3: "CUDA"}
     assert latency_of(result, "elsewhere", chain()).values == {}
     assert [number_text(value, "s") for value in (3.5e-6, 0.25, 12.0)] == ["3.5 µs", "250 ms", "12 s"]
+
+
+def test_execution_providers_of_a_run_need_no_times() -> None:
+    environment = {"spec": "onnxruntime:python=/some/where", "backend": "ONNX Runtime 1.31.1"}
+    data = provider_in({"": {0: "CUDA", 3: "CPU"}}, environment, chain())
+    assert (data.title, data.values) == ("Execution provider, ONNX Runtime 1.31.1", {0: "CUDA", 3: "CPU"})
+    assert colored(data).legend[-1] == ("folded away, or not told of (2)", "")
+    silent = provider_in({}, {"spec": "file:path=a.npz"}, chain())
+    assert not silent.values and "not told" in silent.apart[0].label
 
 
 def luminance(color: str) -> float:
