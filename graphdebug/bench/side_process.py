@@ -5,7 +5,6 @@ other end.
 """
 
 import gc
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -16,7 +15,7 @@ import msgspec
 
 from graphdebug.bench import memory
 from graphdebug.bench.records import Side
-from graphdebug.foreign.repeat import repeat
+from graphdebug.foreign.repeat import together
 from graphdebug.foreign.talk import Refused, Tell, serve
 from graphdebug.model.document import Model, NotAModel, open_model
 from graphdebug.model.records import ModelLocation
@@ -32,7 +31,6 @@ from graphdebug.runtime.timing import Ready, Runs, Timed, Times
 _SENTENCES = (BackendError, NotAModel, FeedError, DimError, SpecError)
 _MOST = 50_000
 """Runs of a block: what a fast model does in a fraction of a second."""
-_WAIT = 3600.0
 
 
 class _Measured:
@@ -109,36 +107,13 @@ class _Measured:
         session = self._sessions[0]
         if isinstance(session, Timed):
             return session.time_runs(self._feeds, session.outputs, runs)
-        if runs.streams == 1 or self._pool is None:
-            return _alone(self._calls[0], runs)
-        return _together(self._pool, self._calls, runs)
+        return Times(*together(self._calls[: runs.streams], runs.iterations, runs.seconds, self._pool))
 
 
 def _call(session: Session, feeds: Mapping[str, Value]) -> Callable[[], object]:
     if isinstance(session, Ready):
         return session.ready(feeds, session.outputs)
     return lambda: session.infer(feeds, session.outputs)
-
-
-def _alone(call: Callable[[], object], runs: Runs) -> Times:
-    start = perf_counter_ns()
-    times = repeat(call, runs.iterations, runs.seconds)
-    return Times([times], perf_counter_ns() - start)
-
-
-def _together(pool: ThreadPoolExecutor, calls: list[Callable[[], object]], runs: Runs) -> Times:
-    """Run all calls in threads that set off together."""
-    line = threading.Barrier(len(calls))
-
-    def stream(call: Callable[[], object]) -> tuple[int, list[int], int]:
-        line.wait(_WAIT)
-        start = perf_counter_ns()
-        times = repeat(call, runs.iterations, runs.seconds)
-        return start, times, perf_counter_ns()
-
-    found = [each.result() for each in [pool.submit(stream, call) for call in calls]]
-    wall = max(end for *_, end in found) - min(start for start, *_ in found)
-    return Times([times for _, times, _ in found], wall)
 
 
 def _in_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,6 +30,7 @@ from graphdebug.runtime.requests import RunRequest
 from graphdebug.runtime.run import run_job
 from graphdebug.runtime.tensorrt_job import EngineRequest, engine_job
 from graphdebug.runtime.tensorrt_words import Subgraph
+from graphdebug.runtime.timing import PHASES, Profiled, Runs, Timed
 from graphdebug.runtime.trust import allow_code
 from tests.runtime import small_models as models
 
@@ -90,6 +91,15 @@ def fixed(path: Path, op: str = "Relu") -> Path:
     models.write(path, nodes, [models.value("x", shape=shape)], [models.value("y", shape=shape)], weights, opset=17)
     proto = onnx.load(path)
     proto.ir_version = 8
+    onnx.save(proto, path)
+    return path
+
+
+def free(path: Path) -> Path:
+    """Return the same with a batch of any length."""
+    proto = onnx.load(fixed(path))
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.save(proto, path)
     return path
 
@@ -176,11 +186,7 @@ def test_what_a_version_lacks_is_said_with_the_version_that_has_it(
 
 @pytest.mark.parametrize("version", ["8.6.1", "11.4.0.106"])
 def test_free_shapes_take_those_of_the_first_run_or_a_profile(version: str, spec: Spec, tmp_path: Path) -> None:
-    path = fixed(tmp_path / "m.onnx")
-    proto = onnx.load(path)
-    for value in (*proto.graph.input, *proto.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.save(proto, path)
+    path = free(tmp_path / "m.onnx")
     session = backend(spec(version)).prepare(open_model(path), Mode.PLAIN)
     for batch in (2, 5):
         found = session.infer(feeds(batch), ["y"])["y"]
@@ -283,12 +289,33 @@ def test_layers_are_left_as_a_file_and_an_engine_is_timed_and_profiled(spec: Spe
     session: Any = backend(spec("11.4.0.106")).prepare(open_model(fixed(tmp_path / "m.onnx")), Mode.PLAIN)
     layers = json.loads(session.files["layers.json"].read_text())["Layers"]
     assert [layer["LayerType"] for layer in layers] == ["MatMul", "Add", "Relu"]
-    taken = session.time(feeds(), 2, 5, 0.0)
-    assert {
-        name: len(taken[name]) for name in ("latency", "enqueue", "copy_in", "compute", "copy_out")
-    } == dict.fromkeys(("latency", "enqueue", "copy_in", "compute", "copy_out"), 5)
-    assert all(whole >= part for whole, part in zip(taken["latency"], taken["enqueue"], strict=True))
-    assert session.profile(feeds(), 1, 3) == dict.fromkeys(("MatMul_0", "Add_1", "Relu_2"), [0.25] * 3)
+    assert isinstance(session, Timed) and isinstance(session, Profiled)
+    given = feeds()
+    for streams, iterations in ((1, 5), (3, 4)):
+        taken = session.time_runs(given, ["y"], Runs(iterations, streams=streams))
+        assert [len(each) for each in taken.streams] == [iterations] * streams
+        assert {name: len(times) for name, times in taken.phases.items()} == dict.fromkeys(PHASES, iterations * streams)
+        latencies = [each for stream in taken.streams for each in stream]
+        for name in PHASES:
+            assert all(0 <= part <= whole for part, whole in zip(taken.phases[name], latencies, strict=True)), name
+        assert max(map(sum, taken.streams)) <= taken.wall * 1.001
+    assert len(session.time_runs(given, ["y"], Runs(10**6, seconds=0.02)).streams[0]) < 10**6
+    found = session.profile_runs(given, 3)
+    assert [(each.name, each.op, each.nodes, each.seconds) for each in found] == [
+        (name, name.partition("_")[0], (name,), (0.25e-3,) * 3) for name in ("MatMul_0", "Add_1", "Relu_2")
+    ]
+    assert session.infer(given, ["y"])["y"].shape == (2, 64)
+    session.close()
+
+
+def test_one_profile_of_an_old_version_serves_one_stream(spec: Spec, tmp_path: Path) -> None:
+    model = open_model(free(tmp_path / "m.onnx"))
+    session: Any = backend(spec("8.6.1")).prepare(model, Mode.PLAIN)
+    with pytest.raises(BackendError, match=r"8\.6\.1 does not run this engine in 2 streams .* Measure one stream\.$"):
+        session.time_runs(feeds(), ["y"], Runs(1, streams=2))
+    session.close()
+    session = backend(spec("11.4.0.106")).prepare(model, Mode.PLAIN)
+    assert len(session.time_runs(feeds(), ["y"], Runs(1, streams=2)).streams) == 2
     session.close()
 
 
