@@ -30,7 +30,7 @@ class OptionInfo:
 class BackendInfo:
     """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on.
 
-    ``needs``: options of which one must be set.
+    ``needs``: options of which one must be set. ``profiles``: it tells times of nodes or layers.
     """
 
     name: str
@@ -39,6 +39,7 @@ class BackendInfo:
     options: tuple[OptionInfo, ...]
     free_options: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    profiles: bool = False
 
 
 _ON_OFF = ("0", "1")
@@ -68,6 +69,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("device", "Device number, for providers that have several.", (), "0"),
             ),
             ("session.", "optimization.", "mlas.", "ep."),
+            profiles=True,
         ),
     ),
     "torch": (
@@ -102,6 +104,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("example", "An .npz of inputs for the first run, when made-up ones will not do."),
             ),
             needs=("module", "script", "program", "convert"),
+            profiles=True,
         ),
     ),
     "tensorrt": (
@@ -133,6 +136,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("cache", "Folder of built engines.", runs_code=True),
                 OptionInfo("timing_cache", "File of measured tactics.", runs_code=True),
             ),
+            profiles=True,
         ),
     ),
     "reference": (
@@ -185,6 +189,11 @@ def runs_code(spec: BackendSpec) -> str:
     """Return the first option of ``spec`` that runs code of the user's choice; empty: none does."""
     options = {option.key: option for option in _BACKENDS[spec.name][1].options}
     return next((key for key, value in spec.options if value and key in options and options[key].runs_code), "")
+
+
+def profiles(spec: BackendSpec) -> bool:
+    """Say whether the backend of ``spec`` tells times of nodes or layers."""
+    return spec.name in _BACKENDS and _BACKENDS[spec.name][1].profiles
 
 
 def incomplete(spec: BackendSpec) -> str:

@@ -72,17 +72,13 @@ class LayerTime:
     """A layer of what an engine made of the model: a kernel, a module.
 
     ``nodes`` are the names (as `GraphIndex.names` has them) of the main graph's nodes that it was made of, none for one
-    that the engine added. ``seconds`` are its time in each run, ``starts`` the seconds after the beginning of a run at
-    which it began, empty where an engine does not tell: then layers ran one after the other. ``within``: how many
-    layers around it include its time.
+    that the engine added. ``seconds`` are its time in each run, without that of layers that it calls.
     """
 
     name: str
     op: str
     nodes: tuple[str, ...]
     seconds: tuple[float, ...]
-    starts: tuple[float, ...] = ()
-    within: int = 0
 
 
 @runtime_checkable
@@ -91,7 +87,7 @@ class Profiled(Protocol):
 
     def profile_runs(self, feeds: Mapping[str, Value], runs: int) -> Sequence[LayerTime]:
         """Run ``runs`` times on ``feeds``, and before once to warm up; return the layers in the order in which they
-        began. Watching slows the session, for good.
+        ran. Watching slows the session, for good.
 
         Raises:
             BackendError: as ``infer`` would.

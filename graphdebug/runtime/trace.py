@@ -73,6 +73,15 @@ def write_trace(lines: Iterable[bytes], path: Path, model: Model, places: Mappin
         file.write(b"\n]}\n")
 
 
+def write_spans(path: Path, events: Iterable[Mapping[str, object]]) -> None:
+    """Write events that have our names and ``run`` already, runs from 1 on; see `spans`."""
+    with path.open("wb") as file:
+        file.write(_HEAD)
+        for number, event in enumerate(events):
+            file.write((b",\n" if number else b"") + msgspec.json.encode(event))
+        file.write(b"\n]}\n")
+
+
 def spans(path: Path) -> tuple[Span, ...]:
     """Return the nodes of the run that took the median time, the first one (which warms up) left out, by their start.
 

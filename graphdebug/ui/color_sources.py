@@ -72,8 +72,8 @@ OF_JOBS: Mapping[str, OfJob] = {
     "status": OfJob("Match or differ", "compare", _statuses),
     "finite": OfJob("NaN and infinity", "run", _finiteness),
     "magnitude": OfJob("Largest magnitude", "run", _magnitudes),
-    "latency": OfJob("Latency (ONNX Runtime)", "measure", _latencies),
-    "provider": OfJob("Execution provider (ONNX Runtime)", "measure", _providers),
+    "latency": OfJob("Latency", "measure", _latencies),
+    "provider": OfJob("Execution provider", "measure", _providers),
 }
 """Name in a link → what it is."""
 MEASURED = "measure"

@@ -14,7 +14,7 @@ from graphdebug.compare.records import CompareRequest, CompareResult, Row, Toler
 from graphdebug.jobs import service
 from graphdebug.model.document import NotAModel
 from graphdebug.model.refs import MAIN_GRAPH
-from graphdebug.runtime.latency import LatencyResult
+from graphdebug.runtime.latency_records import LatencyResult
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.workspace import drafts

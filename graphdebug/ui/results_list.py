@@ -79,8 +79,9 @@ def verdict(job: JobEntry) -> str:
         tail = f"first NaN or Inf in {bad}" if bad else "all finite"
         return f"{plural(int(facts.get('tensors') or 0), 'tensor')}, {tail}"
     if job.kind == "measure" and facts:
+        how = f"optimisation {facts['level']}, " if facts.get("level") else ""
         run, nodes = seconds_text(float(facts.get("seconds") or 0)), plural(int(facts.get("nodes") or 0), "node")
-        return f"{run} a run, optimisation {facts.get('level')}, {nodes} with a time of their own"
+        return f"{run} a run, {how}{nodes} with a time of their own"
     if job.kind == "bench" and facts:
         return str(facts.get("sentence", ""))
     if job.kind == "split" and facts:
