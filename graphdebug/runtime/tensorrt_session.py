@@ -15,6 +15,7 @@ from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime import tensorrt_cache
 from graphdebug.runtime.backend import BackendError, Mode, Value
+from graphdebug.runtime.engine_records import LAYERS_FILE
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import make_feeds, suggest
 from graphdebug.runtime.foreign import ForeignProcess, receive, send
@@ -27,8 +28,6 @@ from graphdebug.runtime.tensorrt_words import refusal
 from graphdebug.runtime.timing import LayerTime, Runs, Times
 
 ENGINE = "TensorRT"
-LAYERS_FILE = "layers.json"
-"""Of a session's files: what the engine's inspector tells; `runtime/engine_layers.py` makes a graph of it."""
 _DECLARED = {"int64": np.int64, "double": np.float64}
 """Types that TensorRT may give as narrower ones; they come back as the model declares them."""
 

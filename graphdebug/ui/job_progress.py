@@ -20,6 +20,7 @@ _VERBS = {
     "check": "Checking",
     "diff": "Comparing",
     "edit": "Editing",
+    "engine": "TensorRT:",
     "open": "Opening",
     "run": "Running",
     "compare": "Comparing",

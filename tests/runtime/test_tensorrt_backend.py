@@ -24,11 +24,12 @@ from graphdebug.model.engine_layers import onnx_nodes
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.outcomes import support_of
 from graphdebug.runtime.backend import BackendError, Mode
+from graphdebug.runtime.engine_records import EngineRequest
 from graphdebug.runtime.events import silent
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.runtime.run import run_job
-from graphdebug.runtime.tensorrt_job import EngineRequest, engine_job
+from graphdebug.runtime.tensorrt_job import engine_job
 from graphdebug.runtime.tensorrt_words import Subgraph
 from graphdebug.runtime.timing import PHASES, Profiled, Runs, Timed
 from graphdebug.runtime.trust import allow_code
