@@ -26,8 +26,11 @@ _TRIED_FOR = 600
 """Seconds for which it is known whether TensorRT runs here."""
 
 
-def engine_form(entry: ModelEntry) -> None:
-    """Offer to build an engine of the model here, or to ask what TensorRT takes of it; say what was built before."""
+def engine_form(entry: ModelEntry) -> bool:
+    """Offer to build an engine of the model here, or to ask what TensorRT takes of it; say what was built before.
+
+    Returns whether something was started.
+    """
     spec = _spec()
     why_not = _why_not(spec)
     left, right = st.columns(2)
@@ -49,14 +52,15 @@ def engine_form(entry: ModelEntry) -> None:
     if why_not:
         st.caption(f":orange[{plain(why_not)}]")
     if build or look:
-        _start(entry, spec, build=build)
+        return _start(entry, spec, build=build)
     newest = next(iter(finished(ENGINE, entry.id, 1)), None)
     if newest is not None:
-        engine_said(entry, newest)
+        engine_said(entry, newest, "form")
+    return False
 
 
-def engine_said(entry: ModelEntry, job: JobEntry) -> None:
-    """Say what came of an engine, with ways to look at it."""
+def engine_said(entry: ModelEntry, job: JobEntry, place: str) -> None:
+    """Say what came of an engine, with ways to look at it; ``place`` tells this from the same elsewhere."""
     try:
         found = engine_result(entry, job.id)
     except WorkspaceError as error:
@@ -64,8 +68,8 @@ def engine_said(entry: ModelEntry, job: JobEntry) -> None:
         return
     st.caption(plain(_sentence(found)))
     with st.container(horizontal=True, gap="small"):
-        layers_button(entry, job.folder / LAYERS_FILE, "Layers beside the model", f"{ENGINE}:layers:{job.id}")
-        if st.button("Colour what it takes", icon=":material/palette:", key=f"{ENGINE}:color:{job.id}"):
+        layers_button(entry, job.folder / LAYERS_FILE, "Layers beside the model", f"{ENGINE}:{place}:layers:{job.id}")
+        if st.button("Colour what it takes", icon=":material/palette:", key=f"{ENGINE}:{place}:color:{job.id}"):
             state.go("graph", color=f"support:{job.id}")
 
 
@@ -150,7 +154,7 @@ def _wait(spec: str) -> None:
     st.caption("Looking for TensorRT…")
 
 
-def _start(entry: ModelEntry, spec: str, *, build: bool) -> None:
+def _start(entry: ModelEntry, spec: str, *, build: bool) -> bool:
     request = EngineRequest(entry.location, spec, build, dict(remembered_feeds(entry.id).dims))
     precision = spec.partition("precision=")[2].partition(",")[0] or PRECISIONS[0]
     title = f"{entry.name}, {precision}" if build else f"{entry.name}: what TensorRT takes"
@@ -160,6 +164,6 @@ def _start(entry: ModelEntry, spec: str, *, build: bool) -> None:
         )
     except WorkspaceError as error:
         st.error(plain(str(error)))
-        return
+        return False
     st.session_state[MAKING] = entry.id, job_id
-    st.rerun()
+    return True

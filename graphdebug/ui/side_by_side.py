@@ -108,7 +108,9 @@ def _ask_for_engine(left: ModelEntry) -> None:
     with st.popover("TensorRT engine", icon=":material/memory:", key=key, on_change="rerun") as place:
         if not place.open:  # TensorRT is looked for only when somebody asks
             return
-        engine_form(left)
+        if engine_form(left):
+            st.session_state[_ROUND] += 1
+            st.rerun()
         st.divider()
         st.caption(
             "Or the layers of an engine that was built of it elsewhere, as `trtexec --profilingVerbosity=detailed "
@@ -195,7 +197,7 @@ def _is_told(left: ModelEntry, job: JobEntry) -> bool:
     """Go on from what TensorRT said: to the layers of what it built; False where nothing was built."""
     layers = job.folder / LAYERS_FILE
     if not layers.is_file():
-        engine_said(left, job)
+        engine_said(left, job, "page")
         return False
     try:
         st.session_state[MAKING] = left.id, open_layers(left, layers)

@@ -10,7 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +19,22 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from graphdebug.foreign import tensorrt_worker
 from graphdebug.model.document import open_model
 from graphdebug.model.engine_layers import onnx_nodes
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.outcomes import support_of
+from graphdebug.runtime import tensorrt_backend
 from graphdebug.runtime.backend import BackendError, Mode
 from graphdebug.runtime.engine_records import EngineRequest
 from graphdebug.runtime.events import silent
+from graphdebug.runtime.foreign import ForeignProcess
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.runtime.run import run_job
+from graphdebug.runtime.tensorrt_backend import ENGINE
 from graphdebug.runtime.tensorrt_job import engine_job
+from graphdebug.runtime.tensorrt_options import Asked
 from graphdebug.runtime.tensorrt_words import Subgraph
 from graphdebug.runtime.timing import PHASES, Profiled, Runs, Timed
 from graphdebug.runtime.trust import allow_code
@@ -52,15 +57,69 @@ def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Kept:
+    """A worker that other tests of the same interpreter go on with: starting one takes longer than most tests."""
+
+    def __init__(self, wanted: Asked, idle: list["Kept"]) -> None:
+        self._process, self._idle = ForeignProcess(Path(tensorrt_worker.__file__), wanted.python, engine=ENGINE), idle
+        self.end = self._process.close
+
+    def call(self, do: str, progress: Any = silent, **arguments: object) -> Any:
+        return self._process.call(do, progress, **arguments)
+
+    def close(self) -> None:
+        if self not in self._idle:
+            self._idle.append(self)
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Callable[[Asked], Kept]]:
+    idle: dict[str, list[Kept]] = {}
+    started: list[Kept] = []
+
+    def start(wanted: Asked) -> Kept:
+        mine = idle.setdefault(wanted.python, [])
+        if not mine:
+            started.append(Kept(wanted, mine))
+            return started[-1]
+        return mine.pop()
+
+    yield start
+    for each in started:
+        each.end()
+
+
+@pytest.fixture(scope="session")
+def interpreters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("interpreters")
+
+
 @pytest.fixture
-def spec(libcuda: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """Return a function that makes a SPEC for a version, with failures to come and further options."""
+def alone() -> None:
+    """A worker of its own for every session, as ever."""
+
+
+@pytest.fixture
+def spec(
+    libcuda: Path,
+    interpreters: Path,
+    workers: Callable[[Asked], Kept],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Spec:
+    """Return a function that makes a SPEC for a version, with failures to come and further options.
+
+    Tests that take ``alone`` start workers as ever; the others share them.
+    """
     monkeypatch.setenv("GRAPHDEBUG_ALLOW_CODE", "1")
     monkeypatch.setenv("GRAPHDEBUG_HOME", str(tmp_path / "home"))
     allow_code(True)
+    if "alone" not in request.fixturenames:
+        monkeypatch.setattr(tensorrt_backend, "start", workers)
 
     def make(version: str, fails: str = "", cuda: str = "", **options: object) -> str:
-        python = tmp_path / f"python-{version}-{fails}{cuda}"
+        python = interpreters / f"python-{version}-{fails}{cuda}"
         python.write_text(
             "#!/bin/sh\n"
             f"export FAKE_TENSORRT='{HERE / 'tensorrt_api' / version}.json' PYTHONPATH='{HERE / 'fake_tensorrt'}' "
@@ -240,7 +299,7 @@ def test_every_bad_end_is_a_sentence(fails: str, cuda: str, sentence: str, spec:
         session.infer(feeds(), ["y"])
 
 
-def test_without_tensorrt_or_a_gpu_the_probe_says_how_to_get_them(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorrt_or_a_gpu_the_probe_says_how_to_get_them(alone: None, spec: Spec) -> None:
     there = backend(f"tensorrt:python={sys.executable}").probe()
     assert not there.available and there.reason.endswith("or name an interpreter that has it with python=.")
     assert "pip install tensorrt" in there.reason
@@ -350,7 +409,9 @@ def test_what_tensorrt_does_not_take_is_listed_before_building(spec: Spec, tmp_p
         assert support_of(support).values == {0: "taken", 1: "taken", 2: "not taken"}
 
 
-def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(spec: Spec, tmp_path: Path) -> None:
+def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(
+    alone: None, spec: Spec, tmp_path: Path
+) -> None:
     path = models.chain(tmp_path / "m.onnx")
     where = spec("11.4.0.106")
     result = engine_job(EngineRequest(ModelLocation(str(path)), where, dims={"batch": 3}), tmp_path, silent)
