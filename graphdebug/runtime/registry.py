@@ -17,6 +17,7 @@ class OptionInfo:
     """An option of a SPEC. ``values`` are all it may be (empty: free text), ``default`` when left out.
 
     ``runs_code``: setting it runs code that the user names, which a server must have been started to allow.
+    ``refused``: further values that somebody may well ask for, each with a sentence that says what to do instead.
     """
 
     key: str
@@ -24,6 +25,7 @@ class OptionInfo:
     values: tuple[str, ...] = ()
     default: str = ""
     runs_code: bool = False
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,10 @@ class BackendInfo:
 
 
 _ON_OFF = ("0", "1")
+_LESS_THAN_A_BYTE = (
+    "TensorRT computes in {} only where the model itself has its weights in blocks of {} with Q/DQ nodes, which is not "
+    "made here: quantize the model before (NVIDIA's modelopt does) and run it with precision=stored."
+)
 
 _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
     "onnxruntime": (
@@ -119,6 +125,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                     "What layers may compute in; “stored”: as the file says. What came of it is read back.",
                     ("fp32", "tf32", "fp16", "bf16", "int8", "fp8", "stored"),
                     "fp32",
+                    refused=tuple((kind, _LESS_THAN_A_BYTE.format(kind, kind)) for kind in ("int4", "fp4")),
                 ),
                 OptionInfo("shapes", "Usual shapes of inputs, such as image:1x3x224x224+mask:1x128."),
                 OptionInfo("min", "Smallest shapes of inputs; left out: the usual ones."),
@@ -213,6 +220,8 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
                 continue
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise SpecError(f"Backend {spec.name} has no option {key!r}; {has}.")
+        if why := dict(option.refused).get(value):
+            raise SpecError(why)
         if option.values and value not in option.values:
             raise SpecError(
                 f"Option {key} of {spec.name} cannot be {value!r}; it is one of {', '.join(option.values)}."

@@ -7,8 +7,6 @@ TensorRT computes: that is what `tests/gpu` is for.
 """
 
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,22 +37,11 @@ from graphdebug.runtime.tensorrt_words import Subgraph
 from graphdebug.runtime.timing import PHASES, Profiled, Runs, Timed
 from graphdebug.runtime.trust import allow_code
 from tests.runtime import small_models as models
+from tests.runtime.tensorrt_standin import interpreter
 
-HERE = Path(__file__).parent
 VERSIONS = ["8.6.1", "10.0.1", "10.16.1.11", "11.0.0.114", "11.4.0.106"]
 
 Spec = Callable[..., str]
-
-
-@pytest.fixture(scope="session")
-def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler to make a stand-in for libcuda with")
-    folder = tmp_path_factory.mktemp("libcuda")
-    source = HERE / "fake_tensorrt" / "libcuda.c"
-    subprocess.run([compiler, "-w", "-shared", "-fPIC", "-o", str(folder / "libcuda.so.1"), str(source)], check=True)
-    return folder
 
 
 class Kept:
@@ -101,7 +88,6 @@ def alone() -> None:
 
 @pytest.fixture
 def spec(
-    libcuda: Path,
     interpreters: Path,
     workers: Callable[[Asked], Kept],
     tmp_path: Path,
@@ -119,14 +105,7 @@ def spec(
         monkeypatch.setattr(tensorrt_backend, "start", workers)
 
     def make(version: str, fails: str = "", cuda: str = "", **options: object) -> str:
-        python = interpreters / f"python-{version}-{fails}{cuda}"
-        python.write_text(
-            "#!/bin/sh\n"
-            f"export FAKE_TENSORRT='{HERE / 'tensorrt_api' / version}.json' PYTHONPATH='{HERE / 'fake_tensorrt'}' "
-            f"LD_LIBRARY_PATH='{libcuda}' FAKE_TENSORRT_FAILS='{fails}' FAKE_CUDA_FAILS='{cuda}'\n"
-            f"exec '{sys.executable}' \"$@\"\n"
-        )
-        python.chmod(0o755)
+        python = interpreter(interpreters, version, fails, cuda)
         return ",".join([f"tensorrt:python={python}", *(f"{key}={value}" for key, value in options.items())])
 
     return make
