@@ -143,6 +143,12 @@ def _print_result(result: "BenchResult") -> None:
         ready = f"ready in {_time(side.prepare)}, " if side.prepare is not None else ""
         click.echo(plain(f"  {side.spec}  ({ready}{environment})" if environment else f"  {side.spec}"))
     print_table([_HEAD, *(_cells(result, each) for each in result.measurements if each.latency)])
+    for each in result.measurements:
+        if each.phases:
+            parts = ", ".join(
+                f"{name.replace('_', ' ')} {_time(spread.median)}" for name, spread in each.phases.items()
+            )
+            click.echo(plain(f"  {result.sides[each.backend].spec}{_at(each.dims, each.streams)}: of a run, {parts}"))
     for ratio in result.ratios:
         click.secho(plain(f"  {ratio_sentence(result, ratio)}"), bold=True)
     told = dict.fromkeys((result.sides[each.backend].spec, each.failure) for each in result.measurements)
@@ -169,10 +175,15 @@ def _cells(result: "BenchResult", each: "Measurement") -> tuple[str, ...]:
 def ratio_sentence(result: "BenchResult", ratio: "Ratio") -> str:
     """Say how much faster or slower a backend is than the first one, and how sure that is."""
     first, other = result.sides[0].spec, result.sides[ratio.backend].spec
-    at = "".join(f", {name}={length}" for name, length in ratio.dims.items())
-    at += f", {ratio.streams} streams" if ratio.streams > 1 else ""
+    at = _at(ratio.dims, ratio.streams)
     sure = "" if ratio.low is None else f" (95 % between {ratio.low:.3g} and {ratio.high:.3g})"
     return f"{other} takes {ratio.ratio:.3g} times as long as {first}{sure}{at}."
+
+
+def _at(dims: dict[str, int], streams: int) -> str:
+    """Say at which shape and with how many streams, where that is not the usual."""
+    at = "".join(f", {name}={length}" for name, length in dims.items())
+    return at + (f", {streams} streams" if streams > 1 else "")
 
 
 def _time(seconds: float | None) -> str:

@@ -281,7 +281,7 @@ class _Runner:
 def module_times(index: GraphIndex, rows: Sequence[Mapping[str, Any]]) -> list[LayerTime]:
     """Return what `torch_timing.by_module` told, with the nodes that the export names after each module.
 
-    Exporters fold a normalisation into the convolution before it and call what is left after the former: there both
+    Exporters fold a normalisation into the convolution before it and call what is left after one of them: there both
     modules are one layer.
     """
     nodes: dict[str, list[str]] = {}
@@ -296,9 +296,9 @@ def module_times(index: GraphIndex, rows: Sequence[Mapping[str, Any]]) -> list[L
             tuple(each / 1e9 for each in row["nanoseconds"]),
         )
         before = found[-1] if found else None
-        if before is not None and made.nodes and not before.nodes and _folds(before.op, made.op):
+        if before is not None and bool(made.nodes) != bool(before.nodes) and _folds(before.op, made.op):
             both = tuple(map(sum, zip(before.seconds, made.seconds, strict=True)))
-            found[-1] = LayerTime(f"{before.name} + {made.name}", before.op, made.nodes, both)
+            found[-1] = LayerTime(f"{before.name} + {made.name}", before.op, made.nodes or before.nodes, both)
         else:
             found.append(made)
     return found

@@ -18,6 +18,8 @@ from graphdebug.runtime.backend import BackendError
 TRACE_FILE = "trace.json"
 KERNEL = "_kernel_time"
 _NODE, _SESSION, _RUN = "Node", "Session", "model_run"
+_NANOSECOND = 1e-3
+"""In microseconds: sums of times that follow each other are no more exact than that."""
 _HEAD = b'{"displayTimeUnit": "ms", "traceEvents": [\n'
 _LEFT_OUT = "thread_scheduling_stats"
 """As long as everything else together, and only in place of a profiler of threads."""
@@ -111,7 +113,7 @@ def _nested(events: Iterable[dict[str, Any]], start: float) -> Iterator[Span]:
         begin, length = float(event["ts"]), float(event["dur"])
         if event["tid"] != thread:
             thread, open_until = event["tid"], []
-        while open_until and begin >= open_until[-1]:
+        while open_until and begin >= open_until[-1] - _NANOSECOND:
             open_until.pop()
         said = event["args"]
         yield Span(

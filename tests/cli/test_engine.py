@@ -1,6 +1,7 @@
 """``graphdebug engine`` and benchmarks on TensorRT, with the stand-in of `tests/runtime` in TensorRT's place."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -66,6 +67,8 @@ def test_a_benchmark_tells_what_the_device_did_and_layers_at_their_nodes(
     )
     assert first["latency"]["count"] == 4 and second["latency"]["count"] == 8
     assert first["phases"]["compute"]["median"] <= first["latency"]["median"]
+    told = run("bench", path, *given).stdout
+    assert re.search(r"of a run, enqueue \S+ .s, copy in \S+ .s, compute \S+ .s, copy out \S+ .s", told), told
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
     layers = [event for event in events if event["cat"] == "Node" and event["args"]["run"] == 1]
     assert [(event["name"], event["args"]["node"], event["dur"]) for event in layers] == [

@@ -65,6 +65,7 @@ def test_a_layer_s_time_is_at_the_node_that_multiplies(tmp_path: Path) -> None:
     ]
     drawn = spans(tmp_path / TRACE_FILE)  # of the run of median time, layer after layer
     assert [(span.name, span.node) for span in drawn] == [("copy", None), ("fused", 0), ("act", 2), ("act again", 2)]
+    assert {span.depth for span in drawn} == {0}
     assert [span.start for span in drawn] == pytest.approx([0, 0.02, 0.22, 0.31])
 
 

@@ -17,6 +17,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from graphdebug.compare.engine import compare_job
+from graphdebug.compare.records import CompareRequest, Side
 from graphdebug.foreign import tensorrt_worker
 from graphdebug.model.document import open_model
 from graphdebug.model.engine_layers import onnx_nodes
@@ -28,7 +30,7 @@ from graphdebug.runtime.engine_records import EngineRequest
 from graphdebug.runtime.events import silent
 from graphdebug.runtime.foreign import ForeignProcess
 from graphdebug.runtime.registry import backend
-from graphdebug.runtime.requests import RunRequest
+from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.runtime.run import run_job
 from graphdebug.runtime.tensorrt_backend import ENGINE
 from graphdebug.runtime.tensorrt_job import engine_job
@@ -401,6 +403,10 @@ def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(
     folder.mkdir()
     run_job(RunRequest(ModelLocation(str(path)), where, mode="plain"), folder, silent)
     assert (folder / "layers.json").read_text() == (tmp_path / "layers.json").read_text()
+    sides = [Side(each, ModelLocation(str(path))) for each in ("onnxruntime", where)]
+    compared = compare_job(CompareRequest(*sides, feeds=FeedSpec(dims={"batch": 3})), folder, silent)
+    assert compared.verdict.matched == 3 and not (folder / "reference-layers.json").exists()
+    assert len(json.loads((folder / "candidate-layers.json").read_text())["Layers"]) == 3
 
 
 def test_outputs_whose_shape_depends_on_values_grow(spec: Spec, tmp_path: Path) -> None:

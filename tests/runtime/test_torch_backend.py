@@ -21,7 +21,7 @@ from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.registry import backend, incomplete
 from graphdebug.runtime.spec import SpecError, parse_spec
 from graphdebug.runtime.timing import Profiled, Runs, Timed
-from graphdebug.runtime.torch_backend import matched
+from graphdebug.runtime.torch_backend import matched, module_times
 from tests.bridge import torch_networks
 from tests.conftest import ROOT
 from tests.runtime import small_models as models
@@ -280,6 +280,18 @@ def test_a_network_is_timed_where_it_runs_and_by_module(samples: Path) -> None:
     convolutions = [nodes for op, nodes in found.values() if op == "Conv2d"]
     assert len(convolutions) == 9 and all(nodes == {"Conv"} for nodes in convolutions)
     assert "stages.0.conv1 + stages.0.bn1" in found  # the export folded one into the other
+    rows = [
+        {"name": layer.name.partition(" + ")[0], "what": layer.op, "nanoseconds": [3]}
+        for layer in layers
+        if layer.op == "Conv2d"
+    ]
+    older = open_model(samples / "resnet_torchscript.onnx").graphs[""]  # which keeps the convolution's name
+    bn = {"name": "stages.0.bn1", "what": "BatchNorm2d", "nanoseconds": [4]}
+    at = next(at for at, row in enumerate(rows) if row["name"] == "stages.0.conv1") + 1
+    joined = module_times(older, [*rows[:at], bn, *rows[at:]])
+    assert [(each.nodes, each.seconds) for each in joined if "bn1" in each.name] == [
+        (("/stages/stages.0/conv1/Conv",), (7e-9,))
+    ]
     told = [name for layer in layers for name in layer.nodes]
     assert len(told) == len(set(told))  # no node's time is told twice
 
