@@ -3,6 +3,7 @@
 import streamlit as st
 
 from graphdebug.compare.records import CompareResult
+from graphdebug.runtime.engine_records import LAYERS_FILE
 from graphdebug.ui import state
 from graphdebug.ui.coloring import coloring_form
 from graphdebug.ui.compare_downloads import downloads
@@ -16,6 +17,7 @@ from graphdebug.ui.compare_panel import (
     verdict_box,
 )
 from graphdebug.ui.compare_setup import compare_setup
+from graphdebug.ui.engine_panel import layers_button
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_page import job_page
 from graphdebug.ui.job_progress import failure, follow
@@ -53,6 +55,9 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
             st.caption(plain(job.title))
             verdict_box(result)
             downloads(entry, job, result)
+            for side in ("reference", "candidate"):
+                layers = job.folder / f"{side}-{LAYERS_FILE}"
+                layers_button(entry, layers, f"Layers of the {side}'s engine", f"compare:{side}:layers")
             _rows(job, result, focus.name if focus else None)
             if focus is not None:
                 row_view(focus)

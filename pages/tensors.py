@@ -2,7 +2,9 @@
 
 import streamlit as st
 
+from graphdebug.runtime.engine_records import LAYERS_FILE
 from graphdebug.ui.coloring import coloring_form
+from graphdebug.ui.engine_panel import layers_button
 from graphdebug.ui.graph_view import graph_and_panel, graph_column
 from graphdebug.ui.job_page import job_page
 from graphdebug.ui.job_progress import failure, follow
@@ -44,6 +46,7 @@ def page(entry: ModelEntry, job: JobEntry | None) -> None:
                 failure(job)
             if job is not None and result is not None:
                 run_headline(result)
+                layers_button(entry, job.folder / LAYERS_FILE, "Layers of the engine", "tensors:layers")
                 run_table_view(job, result, focus.name if focus else None)
             if job is not None and focus is not None:
                 tensor_panel(job, focus)

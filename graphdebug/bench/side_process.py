@@ -15,7 +15,7 @@ import msgspec
 
 from graphdebug.bench import memory
 from graphdebug.bench.records import Side
-from graphdebug.foreign.repeat import repeat, repeat_together
+from graphdebug.foreign.repeat import together
 from graphdebug.foreign.talk import Refused, Tell, serve
 from graphdebug.model.document import Model, NotAModel, open_model
 from graphdebug.model.records import ModelLocation
@@ -107,25 +107,13 @@ class _Measured:
         session = self._sessions[0]
         if isinstance(session, Timed):
             return session.time_runs(self._feeds, session.outputs, runs)
-        if runs.streams == 1 or self._pool is None:
-            return _alone(self._calls[0], runs)
-        return _together(self._pool, self._calls, runs)
+        return Times(*together(self._calls[: runs.streams], runs.iterations, runs.seconds, self._pool))
 
 
 def _call(session: Session, feeds: Mapping[str, Value]) -> Callable[[], object]:
     if isinstance(session, Ready):
         return session.ready(feeds, session.outputs)
     return lambda: session.infer(feeds, session.outputs)
-
-
-def _alone(call: Callable[[], object], runs: Runs) -> Times:
-    start = perf_counter_ns()
-    times = repeat(call, runs.iterations, runs.seconds)
-    return Times([times], perf_counter_ns() - start)
-
-
-def _together(pool: ThreadPoolExecutor, calls: list[Callable[[], object]], runs: Runs) -> Times:
-    return Times(*repeat_together(pool, calls, runs.iterations, runs.seconds))
 
 
 def _in_sentences(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -21,6 +21,7 @@ from graphdebug.model.records import ModelLocation
 
 if TYPE_CHECKING:
     from graphdebug.bench.records import BenchResult, Measurement, Ratio
+    from graphdebug.runtime.latency_records import NodeTime
 
 _HOTTEST = 10
 _HEAD = ("backend", "shape", "streams", "runs", "median", "mean", "std", "min", "p90", "p95", "p99", "runs/s", "peak")
@@ -52,7 +53,7 @@ _HEAD = ("backend", "shape", "streams", "runs", "median", "mean", "std", "min", 
     show_default=True,
     help="How backends take turns.",
 )
-@click.option("--profile", is_flag=True, help="Also print the hottest nodes, of the first backend on ONNX Runtime.")
+@click.option("--profile", is_flag=True, help="Also print the hottest nodes, of the first backend that tells.")
 @click.option("--trace", type=click.Path(dir_okay=False, path_type=Path), help="Write that profile as a Chrome trace.")
 @click.option("--csv", "csv_target", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as CSV.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of a table.")
@@ -142,6 +143,12 @@ def _print_result(result: "BenchResult") -> None:
         ready = f"ready in {_time(side.prepare)}, " if side.prepare is not None else ""
         click.echo(plain(f"  {side.spec}  ({ready}{environment})" if environment else f"  {side.spec}"))
     print_table([_HEAD, *(_cells(result, each) for each in result.measurements if each.latency)])
+    for each in result.measurements:
+        if each.phases:
+            parts = ", ".join(
+                f"{name.replace('_', ' ')} {_time(spread.median)}" for name, spread in each.phases.items()
+            )
+            click.echo(plain(f"  {result.sides[each.backend].spec}{_at(each.dims, each.streams)}: of a run, {parts}"))
     for ratio in result.ratios:
         click.secho(plain(f"  {ratio_sentence(result, ratio)}"), bold=True)
     told = dict.fromkeys((result.sides[each.backend].spec, each.failure) for each in result.measurements)
@@ -168,10 +175,15 @@ def _cells(result: "BenchResult", each: "Measurement") -> tuple[str, ...]:
 def ratio_sentence(result: "BenchResult", ratio: "Ratio") -> str:
     """Say how much faster or slower a backend is than the first one, and how sure that is."""
     first, other = result.sides[0].spec, result.sides[ratio.backend].spec
-    at = "".join(f", {name}={length}" for name, length in ratio.dims.items())
-    at += f", {ratio.streams} streams" if ratio.streams > 1 else ""
+    at = _at(ratio.dims, ratio.streams)
     sure = "" if ratio.low is None else f" (95 % between {ratio.low:.3g} and {ratio.high:.3g})"
     return f"{other} takes {ratio.ratio:.3g} times as long as {first}{sure}{at}."
+
+
+def _at(dims: dict[str, int], streams: int) -> str:
+    """Say at which shape and with how many streams, where that is not the usual."""
+    at = "".join(f", {name}={length}" for name, length in dims.items())
+    return at + (f", {streams} streams" if streams > 1 else "")
 
 
 def _time(seconds: float | None) -> str:
@@ -181,14 +193,16 @@ def _time(seconds: float | None) -> str:
 
 
 def _profile(model: ModelLocation, result: "BenchResult", trace: Path | None, *, quiet: bool) -> None:
-    """Measure the nodes on the first side that is ONNX Runtime; print the hottest and write the trace."""
+    """Measure the nodes on the first side that tells of them; print the hottest and write the trace."""
     from graphdebug.model.document import open_model
-    from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+    from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+    from graphdebug.runtime.registry import profiles
+    from graphdebug.runtime.spec import parse_spec
     from graphdebug.runtime.trace import TRACE_FILE
 
-    sides = [side.spec for side in result.sides if side.spec.partition(":")[0] == "onnxruntime" and not side.failure]
+    sides = [side.spec for side in result.sides if profiles(parse_spec(side.spec)) and not side.failure]
     if not sides:
-        raise CommandError("Times of single nodes can be measured on ONNX Runtime only: add --backend onnxruntime.")
+        raise CommandError("None of these backends tells times of single nodes: add --backend onnxruntime.")
     with job_folder(beside=trace) as folder:
         request = LatencyRequest(model, sides[0], result.request.feeds)
         found = run_job(LATENCY_JOB, request, folder, LatencyResult, LIMITS)
@@ -197,12 +211,16 @@ def _profile(model: ModelLocation, result: "BenchResult", trace: Path | None, *,
     if quiet:
         return
     graphs = open_model(model).graphs
-    times = [(time.seconds, graphs[path], node) for path, nodes in found.graphs.items() for node, time in nodes.items()]
+    times = [(time, graphs[path], node) for path, nodes in found.graphs.items() for node, time in nodes.items()]
     whole = sum(time.seconds for time in found.graphs.get("", {}).values()) or 1.0
     click.echo(plain(f"  The hottest nodes on {sides[0]}, of {_time(found.seconds)} a run (profiled):"))
-    times.sort(key=lambda each: each[0], reverse=True)
+    times.sort(key=lambda each: each[0].seconds, reverse=True)
     rows = [
-        (index.names[node], index.nodes[node].op_type, _time(seconds), f"{seconds / whole:.1%}")
-        for seconds, index, node in times[:_HOTTEST]
+        (_name(index.names[node], time), index.nodes[node].op_type, _time(time.seconds), f"{time.seconds / whole:.1%}")
+        for time, index, node in times[:_HOTTEST]
     ]
     print_table([("node", "op", "time", "share"), *rows])
+
+
+def _name(name: str, time: "NodeTime") -> str:
+    return f"{name} and {len(time.shared)} more" if time.shared else name

@@ -19,7 +19,7 @@ from graphdebug.cli.console import (
 from graphdebug.model.records import ModelLocation
 
 if TYPE_CHECKING:
-    from graphdebug.runtime.tensorrt_job import EngineResult
+    from graphdebug.runtime.engine_records import EngineResult
 
 _SHOWN = 10
 
@@ -43,15 +43,15 @@ def engine(
 
     Exit code 0: taken and built (with --support: taken). 2: not.
     """
-    from graphdebug.runtime.tensorrt_job import LAYERS_MODEL, EngineRequest, EngineResult
-    from graphdebug.runtime.tensorrt_session import LAYERS_FILE
+    from graphdebug.runtime.engine_records import ENGINE_JOB, ENGINE_LIMITS, LAYERS_FILE, EngineRequest, EngineResult
+    from graphdebug.runtime.tensorrt_job import LAYERS_MODEL
 
     if output is not None and output.suffix not in (".json", ".onnx"):
         raise CommandError(f"{output} is neither .json nor .onnx.")
     check_folder(output)
     request = EngineRequest(ModelLocation(str(model.absolute())), backend, not only_support, parse_pairs("--dim", dims))
     with job_folder(beside=output) as folder:
-        result = run_job("graphdebug.runtime.tensorrt_job:engine_job", request, folder, EngineResult)
+        result = run_job(ENGINE_JOB, request, folder, EngineResult, ENGINE_LIMITS)
         if output is not None and result.environment:
             (folder / (LAYERS_FILE if output.suffix == ".json" else LAYERS_MODEL)).replace(output.resolve())
     if as_json:

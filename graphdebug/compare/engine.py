@@ -5,6 +5,7 @@ after chunk is fetched from both; their sessions go through the model in slices 
 fetched is judged on all cores.
 """
 
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from graphdebug.compare.parallel import judge_all
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Row
 from graphdebug.compare.sides import OpenSide, feeds_for, open_sides
 from graphdebug.compare.verdict import give_verdict
-from graphdebug.runtime.backend import BackendError, Mode, Session, Value, is_eager
+from graphdebug.runtime.backend import BackendError, Mode, Session, Value, files_of, is_eager
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.heap import give_back
 from graphdebug.runtime.providers import providers_of
@@ -44,6 +45,8 @@ _REPORT_EVERY = 0.2
 def compare_job(request: CompareRequest, folder: Path, progress: Progress) -> CompareResult:
     """Compare two sides; a job function. Rows also go to ``rows.jsonl`` in ``folder`` as they come.
 
+    What else a side's session leaves (an engine's layers) lies there too, as ``candidate-layers.json``.
+
     Raises:
         CompareError: the sides want different inputs, or a model is missing.
         BackendError: a side does not run.
@@ -53,7 +56,7 @@ def compare_job(request: CompareRequest, folder: Path, progress: Progress) -> Co
     sides = open_sides(request)
     feeds = feeds_for(sides, request)
     with ExitStack() as stack:
-        comparison = _Comparison(request, sides, feeds, stack, progress)
+        comparison = _Comparison(request, sides, feeds, stack, progress, folder)
         rows = []
         with (folder / ROWS_FILE).open("wb") as file:
             reported = time.monotonic()
@@ -89,6 +92,7 @@ class _Comparison:
     feeds: Mapping[str, Value]
     stack: ExitStack
     progress: Progress
+    folder: Path
     total: int = 1
     """Rows to come, once they are known."""
     effects: list[ObserverEffect] = field(default_factory=list)
@@ -157,6 +161,8 @@ class _Comparison:
         if side.runs:
             side.tapped.update((name, values[name]) for name in session.outputs if name in values)
         if last:
+            for name, path in files_of(session).items():
+                shutil.copyfile(path, self.folder / f"{side.name}-{name}")
             session.close()
         return values
 

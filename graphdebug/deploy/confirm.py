@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 
 import onnxruntime as ort
@@ -12,43 +13,41 @@ from graphdebug.model.document import Model
 from graphdebug.model.records import Severity
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError
-from graphdebug.runtime.onnxruntime_backend import create_session, serialize
+from graphdebug.runtime.onnxruntime_backend import open_engine, serialize
+from graphdebug.runtime.onnxruntime_engine import Files
 from graphdebug.runtime.onnxruntime_options import configuration
+from graphdebug.runtime.providers import short_name
+from graphdebug.runtime.registry import backend
 from graphdebug.runtime.spec import parse_spec
 from graphdebug.runtime.taps import named
 
-_RECORD = "session.record_ep_graph_assignment_info"
 _NODE = re.compile(r"node with name '([^']*)'|[Nn]ode \(([^)]*)\)|\(node:'([^']*)'|[Nn]ode:\s*\(?'?([^\s'()]+)")
-_CPU = "CPUExecutionProvider"
 
 
 def confirmed(result: TargetResult, model: Model, target: Target) -> TargetResult:
     """Return the result with what a session says; a refusal that no rule foresaw becomes a finding at its node."""
     engine = f"ONNX Runtime {ort.__version__}"
+    spec = parse_spec(f"onnxruntime:provider={target.provider}")
+    found = backend(spec).probe()
+    if not found.available:
+        return replace(result, confirmed=Confirmation(False, engine, f"It could not be tried: {found.reason}"))
+    wanted = configuration(spec).at("disable")  # who runs what is settled before the optimiser, which may take minutes
     try:
-        wanted = configuration(parse_spec(f"onnxruntime:provider={target.provider}"))
-    except BackendError as error:
-        return replace(result, confirmed=Confirmation(False, engine, f"It could not be tried: {error}"))
-    options = wanted.session_options("disable")  # who runs what is settled before the optimiser, which may take minutes
-    options.add_session_config_entry(_RECORD, "1")
-    try:
-        session = create_session(serialize(named(model)), wanted, options, model.path.parent)
+        with closing(open_engine(spec)) as runtime:
+            loaded = runtime.load(serialize(named(model)), wanted, Files(weights=model.path.parent))
     except BackendError as error:
         said = Confirmation(False, engine, str(error))
         return replace(result, confirmed=said, findings=_with_refusal(result.findings, model, str(error)))
     counts: Counter[str] = Counter()
     elsewhere: list[DeployFinding] = []
     places = {name: position for position, name in enumerate(model.graphs[MAIN_GRAPH].names)}
-    for part in session.get_provider_graph_assignment_info():
-        provider = part.ep_name.removesuffix("ExecutionProvider")
-        for node in part.get_nodes():
-            counts[provider] += 1
-            if part.ep_name != wanted.provider and node.name in places:
-                sentence = f"This machine's {engine} runs it on {provider}, not on {target.provider.upper()}."
-                place = places[node.name]
-                elsewhere.append(
-                    DeployFinding(Severity.WARNING, "runs-elsewhere", sentence, MAIN_GRAPH, place, None, node.name)
-                )
+    for full_name, name, _ in loaded.assigned:
+        provider = short_name(full_name)
+        counts[provider] += 1
+        if full_name != loaded.provider and name in places:
+            sentence = f"This machine's {engine} runs it on {provider}, not on {target.provider.upper()}."
+            place = places[name]
+            elsewhere.append(DeployFinding(Severity.WARNING, "runs-elsewhere", sentence, MAIN_GRAPH, place, None, name))
     sentence = f"{engine} of this machine loads the model."
     said = Confirmation(True, engine, sentence, tuple(sorted(counts.items())))
     return replace(result, confirmed=said, findings=(*result.findings, *elsewhere))

@@ -54,7 +54,11 @@ class Driver:
             raise Refused(
                 f"TensorRT cannot use GPU {device} of this machine: {error} Look what nvidia-smi says of it."
             ) from None
-        self._device = handle
+        self._device, self._context = handle, context
+
+    def enter(self) -> None:
+        """Make the device the current one of a further thread."""
+        self._call("cuCtxSetCurrent", self._context)
 
     def describe(self) -> dict[str, Any]:
         """Return the device's name, compute capability, memory in bytes, and the CUDA version of its driver."""
@@ -111,6 +115,10 @@ class Driver:
     def event(self) -> int:
         """Return a new event that notes when it is reached."""
         return self._made("cuEventCreate", ctypes.c_uint(0))
+
+    def forget(self, event: int) -> None:
+        """Give back what `event` gave."""
+        self._call("cuEventDestroy_v2", _Handle(event))
 
     def record(self, event: int, stream: int) -> None:
         """Put ``event`` behind all that was given to ``stream`` so far."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from graphdebug.foreign.repeat import repeat, repeat_together
+from graphdebug.foreign.repeat import together
 from graphdebug.foreign.talk import Refused, Tell, read_tensors, serve, write_tensors
 
 _held: dict[str, Any] = {}
@@ -92,10 +92,7 @@ def time(tell: Tell, iterations: int, seconds: float) -> dict[str, Any]:
     """Return the nanoseconds of each run, by stream, and from the first start to the last end."""
     calls = _held["calls"]
     try:
-        if len(calls) == 1:
-            times = repeat(calls[0], iterations, seconds)
-            return {"streams": [times], "wall": sum(times)}
-        streams, wall = repeat_together(_held["pool"], calls, iterations, seconds)
+        streams, wall = together(calls, iterations, seconds, _held["pool"])
     except Exception as error:
         raise _failed(error) from error
     return {"streams": streams, "wall": wall}

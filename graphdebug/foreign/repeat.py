@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from time import perf_counter_ns
 
 _NEVER = 1 << 62
 _WAIT = 3600.0
-"""Seconds that one stream waits for the others to be there."""
 
 
 def repeat(call: Callable[[], object], most: int, seconds: float = 0.0) -> list[int]:
@@ -31,14 +30,19 @@ def repeat(call: Callable[[], object], most: int, seconds: float = 0.0) -> list[
     return [end - start for start, end in zip(stamps, stamps[1:])]
 
 
-def repeat_together(
-    pool: ThreadPoolExecutor, calls: Sequence[Callable[[], object]], most: int, seconds: float = 0.0
+def together(
+    calls: Sequence[Callable[[], object]], most: int, seconds: float = 0.0, pool: ThreadPoolExecutor | None = None
 ) -> tuple[list[list[int]], int]:
-    """Repeat each call in a thread of ``pool``, which has enough of them; all set off together.
+    """Return what `repeat` does of each call, and the nanoseconds from the first start to the last end.
 
-    Return what `repeat` does of each, and the nanoseconds from the first start to the last end.
+    One call runs in this thread, several at the same time in threads of their own (those of ``pool``, where one is
+    given that has as many), which set off together.
     """
-    line = threading.Barrier(len(calls))
+    if len(calls) == 1:
+        start = perf_counter_ns()
+        times = repeat(calls[0], most, seconds)
+        return [times], perf_counter_ns() - start
+    line = Barrier(len(calls))
 
     def stream(call: Callable[[], object]) -> tuple[int, list[int], int]:
         line.wait(_WAIT)
@@ -46,6 +50,10 @@ def repeat_together(
         times = repeat(call, most, seconds)
         return start, times, perf_counter_ns()
 
-    found = [each.result() for each in [pool.submit(stream, call) for call in calls]]
-    wall = max(end for _, _, end in found) - min(start for start, _, _ in found)
-    return [times for _, times, _ in found], wall
+    threads = pool or ThreadPoolExecutor(len(calls))
+    try:
+        found = list(threads.map(stream, calls))
+    finally:
+        if pool is None:
+            threads.shutdown()
+    return [times for _, times, _ in found], max(end for *_, end in found) - min(start for start, *_ in found)

@@ -12,6 +12,7 @@ inspect  its layers, as JSON
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -103,20 +104,33 @@ def load(tell: Tell, device: int, path: str, listen: bool) -> dict[str, Any]:
 
 def infer(tell: Tell, given: Mapping[str, Any], to: str, fetch: list[str] | None) -> dict[str, Any]:
     """Run once and write the tensors of ``fetch`` (None: all) that came."""
-    found: dict[str, Tensor] = _held["engine"].infer(read_tensors(given["path"], given["tensors"]))
+    found: dict[str, Tensor] = _held["engine"].infer(_read(given))
     wanted = [(name, tensor) for name, tensor in found.items() if fetch is None or name in fetch]
     return {"path": to, "tensors": write_tensors(to, wanted)}
 
 
-def time(tell: Tell, given: Mapping[str, Any], warmup: int, runs: int, seconds: float) -> dict[str, Any]:
-    """See `Engine.time`; also ``free``, the bytes of the GPU that are free."""
-    taken: dict[str, Any] = _held["engine"].time(read_tensors(given["path"], given["tensors"]), warmup, runs, seconds)
-    return {**taken, "free": _held["driver"].free_memory()}
+def time(tell: Tell, given: Mapping[str, Any] | None, iterations: int, seconds: float, streams: int) -> dict[str, Any]:
+    """See `Engine.time`."""
+    taken: dict[str, Any] = _held["engine"].time(_repeated(given), iterations, seconds, streams)
+    return taken
 
 
-def profile(tell: Tell, given: Mapping[str, Any], warmup: int, runs: int) -> Any:
+def profile(tell: Tell, given: Mapping[str, Any] | None, runs: int) -> Any:
     """See `Engine.profile`."""
-    return _held["engine"].profile(read_tensors(given["path"], given["tensors"]), warmup, runs)
+    return _held["engine"].profile(_repeated(given), runs)
+
+
+def _read(given: Mapping[str, Any]) -> dict[str, Tensor]:
+    return read_tensors(given["path"], given["tensors"])
+
+
+def _repeated(given: Mapping[str, Any] | None) -> dict[str, Tensor]:
+    """Return what is run on again and again; ``given`` None: what it was last."""
+    if given is not None:
+        _held["repeated"] = _read(given)
+        os.unlink(given["path"])  # noqa: PTH108
+    repeated: dict[str, Tensor] = _held["repeated"]
+    return repeated
 
 
 def inspect(tell: Tell) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from graphdebug.foreign import torch_graph, torch_source
+from graphdebug.foreign import torch_graph, torch_source, torch_timing
 from graphdebug.foreign.talk import Refused, Tell, Tensor, read_tensors, serve, write_tensors
 from graphdebug.foreign.torch_values import flat, from_torch, to_torch, types_of
 
@@ -126,24 +126,67 @@ def infer(tell: Tell, given: Mapping[str, Any], to: str, fetch: Sequence[Mapping
     return {"path": to, "tensors": write_tensors(to, ((each["name"], found[each["name"]]) for each in fetch))}
 
 
-def _inputs(given: Mapping[str, Any]) -> list[Any]:
+def time(tell: Tell, given: Mapping[str, Any] | None, iterations: int, seconds: float, streams: int) -> dict[str, Any]:
+    """See `torch_timing.timed`; ``given`` None: the inputs of the last time."""
+    if streams > 1 and _held["how"]["train"]:
+        raise Refused("In train mode a network changes while it runs: measure one stream, or mode=eval.")
+    torch.manual_seed(_SEED)
+    inputs = _repeated(given)
+    with _unchanged():
+        return torch_timing.timed(_forward, inputs, _held["how"]["device"], iterations, seconds, streams)
+
+
+def profile(tell: Tell, given: Mapping[str, Any] | None, runs: int) -> list[dict[str, Any]]:
+    """See `torch_timing.by_module`."""
+    device, modules = _held["how"]["device"], _modules()
+    if not modules:
+        raise Refused("Only a network from module= tells times of its modules.")
+    inputs = [each.to(device) for each in _repeated(given)]
+    torch.manual_seed(_SEED)
+    with _unchanged():
+        return torch_timing.by_module(modules, lambda: _forward(inputs), runs, device)
+
+
+def _repeated(given: Mapping[str, Any] | None) -> list[Any]:
+    """Return what is run on again and again, on the host."""
+    if given is not None:
+        _held["repeated"] = _inputs(given, "cpu")
+    repeated: list[Any] = _held["repeated"]
+    return repeated
+
+
+def _inputs(given: Mapping[str, Any], device: str = "") -> list[Any]:
     tensors = read_tensors(given["path"], given["tensors"])
     os.unlink(given["path"])  # noqa: PTH108
-    return [to_torch(name, tensor, _held["how"]["device"], _held["dtype"]) for name, tensor in tensors.items()]
+    return [
+        to_torch(name, tensor, device or _held["how"]["device"], _held["dtype"]) for name, tensor in tensors.items()
+    ]
 
 
 def _run(inputs: Sequence[Any]) -> Any:
     """Call the network; what it draws and what it keeps between calls is the same every time."""
-    network, how = _held["source"].network, _held["how"]
-    kept = [(buffer, buffer.clone()) for buffer in network.buffers()] if how["train"] else []
     torch.manual_seed(_SEED)
+    with _unchanged():
+        return _forward(inputs)
+
+
+def _forward(inputs: Sequence[Any]) -> Any:
     try:
-        with torch.no_grad(), _autocast(how):
-            return network(*inputs)
+        with torch.no_grad(), _autocast(_held["how"]):
+            return _held["source"].network(*inputs)
     except Refused:
         raise
     except Exception as error:
         raise torch_source.said_by_user_code(error, "Running the network") from error
+
+
+@contextlib.contextmanager
+def _unchanged() -> Iterator[None]:
+    """Put back what a network in train mode keeps between calls."""
+    network, how = _held["source"].network, _held["how"]
+    kept = [(buffer, buffer.clone()) for buffer in network.buffers()] if how["train"] else []
+    try:
+        yield
     finally:
         for buffer, before in kept:
             buffer.data.copy_(before)
@@ -247,4 +290,4 @@ def _environment(how: Mapping[str, Any]) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    serve({"probe": probe, "load": load, "observe": observe, "infer": infer})
+    serve({"probe": probe, "load": load, "observe": observe, "infer": infer, "time": time, "profile": profile})

@@ -196,8 +196,8 @@ def open_optimized(workspace: Workspace, entry: ModelEntry, level: str) -> str:
     return _begin(workspace, job, work)
 
 
-def open_engine_layers(workspace: Workspace, file: Path) -> str:
-    """Take in the layers of an engine, which a JSON file tells, as a model of their own. Returns the job's id.
+def open_engine_layers(workspace: Workspace, file: Path, name: str = "") -> str:
+    """Take in the layers of an engine, which a JSON file tells, as a model called ``name``. Returns the job's id.
 
     Raises:
         WorkspaceError: the file is too large, or cannot be read.
@@ -205,7 +205,7 @@ def open_engine_layers(workspace: Workspace, file: Path) -> str:
     with saying_what_is_wrong(f"Reading {file.name}"):
         if file.stat().st_size > LARGEST_LAYERS:
             raise WorkspaceError(f"{file.name} is larger than {size_text(LARGEST_LAYERS)}.")
-    name = f"{file.stem[:_LONGEST_STEM]} (engine).onnx"
+    name = f"{(name or file.stem)[:_LONGEST_STEM]} (engine).onnx"
     request = LayersRequest(str(file), name)
     job = workspace.add_job("open", _LAYERS, request, title=name)
 

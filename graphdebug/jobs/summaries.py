@@ -6,6 +6,7 @@ import msgspec
 
 from graphdebug.bench.records import Measurement, Ratio, Side
 from graphdebug.compare.records import Verdict
+from graphdebug.runtime.engine_records import EngineResult
 from graphdebug.view.coloring import seconds_text
 
 Summary = dict[str, str | int | float | bool | None]
@@ -92,6 +93,8 @@ def summarise(kind: str, folder: Path) -> Summary:
         }
     if kind == "bench":
         return _bench(msgspec.json.decode((folder / "result.json").read_bytes(), type=_Benchmark))
+    if kind == "engine":
+        return _engine(msgspec.json.decode((folder / "result.json").read_bytes(), type=EngineResult))
     if kind == "split":
         split = msgspec.json.decode((folder / "result.json").read_bytes(), type=_Split)
         return {"parts": len(split.manifest.parts), "proven": split.proven, "seconds": split.seconds}
@@ -104,6 +107,14 @@ def summarise(kind: str, folder: Path) -> Summary:
             "seconds": boundary.seconds,
         }
     return {}
+
+
+def _engine(result: EngineResult) -> Summary:
+    """Return what TensorRT takes, and what was built."""
+    lacking = sum(len(part.nodes) for part in result.support.subgraphs if not part.supported)
+    text = f"TensorRT {result.support.version} takes all of it" if not lacking else f"{lacking:,} nodes are not taken"
+    built = result.environment.get("engine", "")
+    return {"sentence": f"{text}; {built}" if built else text, "supported": result.support.supported}
 
 
 def _bench(result: _Benchmark) -> Summary:

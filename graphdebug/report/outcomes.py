@@ -1,13 +1,13 @@
 """What a run, a comparison or a measurement says of nodes, as data by which the graph can be coloured."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from graphdebug.compare.records import Row, Status
 from graphdebug.compare.verdict import is_one_sided
 from graphdebug.model.index import GraphIndex
 from graphdebug.report.colors import NOT_COMPARED, STEPS, excess, worst_by_node
-from graphdebug.runtime.latency import LatencyResult
+from graphdebug.runtime.latency_records import LatencyResult
 from graphdebug.runtime.requests import TensorRow
 from graphdebug.runtime.tensorrt_words import Support
 from graphdebug.view.coloring import NONFINITE
@@ -86,15 +86,13 @@ def magnitude_of(rows: Iterable[TensorRow]) -> NodeData:
 def latency_of(result: LatencyResult, path: str, index: GraphIndex) -> NodeData:
     """Return the seconds that each node of the graph at ``path`` took in one run."""
     values = {node: time.seconds for node, time in result.graphs.get(path, {}).items()}
-    title = f"Latency, optimisation {result.level}"
-    return NodeData(title, dict(values), "s", sums=True, apart=_without_time(values, index))
+    return NodeData(f"Latency, {result.how}", dict(values), "s", sums=True, apart=_without_time(result, path, index))
 
 
 def provider_of(result: LatencyResult, path: str, index: GraphIndex) -> NodeData:
     """Return which execution provider ran each node of the graph at ``path``."""
     values = {node: time.provider for node, time in result.graphs.get(path, {}).items()}
-    title = f"Execution provider, optimisation {result.level}"
-    return NodeData(title, dict(values), apart=_without_time(values, index))
+    return NodeData(f"Execution provider, {result.how}", dict(values), apart=_without_time(result, path, index))
 
 
 def provider_in(
@@ -108,10 +106,13 @@ def provider_in(
     return NodeData(title, dict(values), apart=(Apart(why, work.difference(values)),))
 
 
-def _without_time(timed: Collection[int], index: GraphIndex) -> tuple[Apart, ...]:
+def _without_time(result: LatencyResult, path: str, index: GraphIndex) -> tuple[Apart, ...]:
     """Return the nodes that were not run on their own. Constants are no work: they are not counted."""
-    work = (position for position, node in enumerate(index.nodes) if node.op_type != "Constant")
-    return (Apart("fused away, folded or not run", frozenset(work).difference(timed)),)
+    timed = result.graphs.get(path, {})
+    work = frozenset(position for position, node in enumerate(index.nodes) if node.op_type != "Constant")
+    shared = frozenset(node for time in timed.values() for node in time.shared).intersection(work).difference(timed)
+    silent = Apart("fused away, folded or not run", work.difference(timed, shared))
+    return (Apart("in another node's time", shared), silent) if shared else (silent,)
 
 
 def _error(row: Row) -> float | None:

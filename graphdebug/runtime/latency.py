@@ -1,4 +1,4 @@
-"""The job that measures how long ONNX Runtime takes for each node, and which execution provider runs it.
+"""The job that measures how long an engine takes for each node: here ONNX Runtime, others in `latency_layers.py`.
 
 What ran when is left as a Chrome trace (``trace.py``) in the job's folder.
 
@@ -21,24 +21,22 @@ import onnx
 
 from graphdebug.model.document import Model, open_model
 from graphdebug.model.index import GraphIndex
-from graphdebug.model.records import ModelLocation
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError, BackendSpec, Mode
-from graphdebug.runtime.events import Limits, Progress
+from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import check_dims, make_feeds, suggest
+from graphdebug.runtime.latency_layers import layer_latencies
+from graphdebug.runtime.latency_records import AddedTime, LatencyRequest, LatencyResult, NodeTime
 from graphdebug.runtime.onnxruntime_backend import open_engine, serialize
 from graphdebug.runtime.onnxruntime_engine import Engine, Files
 from graphdebug.runtime.onnxruntime_options import configuration
 from graphdebug.runtime.onnxruntime_session import OnnxRuntimeSession, Tapped, environment_of, session_of
 from graphdebug.runtime.providers import short_name
-from graphdebug.runtime.registry import backend
-from graphdebug.runtime.requests import FeedSpec
+from graphdebug.runtime.registry import backend, backends, profiles
 from graphdebug.runtime.taps import model_inputs
 from graphdebug.runtime.trace import KERNEL, TRACE_FILE, write_trace
 
-LATENCY_JOB = "graphdebug.runtime.latency:latency_job"
 _OPTIMIZED = "optimized.onnx"
-LIMITS = Limits(seconds=1800.0, output=4_000_000_000)
 _MARK = re.compile(r"gd(\d{1,9})_(\d{1,9})_")
 _BLOCKED = "_nchwc"
 """What the transformer to blocked layouts appends to the name of a tensor for the node that makes it."""
@@ -49,49 +47,6 @@ _FUSED = 4
 """Nodes that a fused node goes back at most, and as many beside each other: Conv, Add, Clip, Mul."""
 
 
-@dataclass(frozen=True, slots=True)
-class LatencyRequest:
-    """Measure ``model`` on ONNX Runtime as ``backend`` (a SPEC) says: one run to warm up, then ``repetitions`` more."""
-
-    model: ModelLocation
-    backend: str = "onnxruntime"
-    feeds: FeedSpec = field(default_factory=FeedSpec)
-    repetitions: int = 10
-
-
-@dataclass(frozen=True, slots=True)
-class NodeTime:
-    """A node's time in seconds in one run of the model, the median of all; the ``provider`` that ran it (``CPU``)."""
-
-    seconds: float
-    provider: str
-
-
-@dataclass(frozen=True, slots=True)
-class AddedTime:
-    """Nodes of one ``op`` that ONNX Runtime added: how many, and their seconds in one run together."""
-
-    op: str
-    nodes: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyResult:
-    """Times by graph path and node index; nodes that optimisation fused away or folded, and those not run, have none.
-
-    A node that calls another graph (If, Loop) includes the time of what it calls. ``seconds`` is one run of the model,
-    the median of ``repetitions``; ``level`` the optimisation level that was measured.
-    """
-
-    graphs: dict[str, dict[int, NodeTime]]
-    added: tuple[AddedTime, ...]
-    seconds: float
-    repetitions: int
-    level: str
-    environment: dict[str, str]
-
-
 def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> LatencyResult:
     """Measure a model; a job function.
 
@@ -99,13 +54,18 @@ def latency_job(request: LatencyRequest, folder: Path, progress: Progress) -> La
         NotAModel, BackendError, FeedError, SpecError: one sentence each.
     """
     progress(None, "opening the model")
-    spec = backend(request.backend).spec  # its options are checked there
-    if spec.name != "onnxruntime":
-        raise BackendError("Times of single nodes can be measured on ONNX Runtime only.")
+    runner = backend(request.backend, progress)  # its options are checked there
+    spec = runner.spec
+    if not profiles(spec):
+        *told, last = (info.title for info in backends() if info.profiles)
+        raise BackendError(f"Times of single nodes can be measured on {', '.join(told)} or {last} only.")
     model = open_model(request.model)
     inputs = model_inputs(model)
     check_dims(request.feeds, inputs)
     feeds = make_feeds(inputs, request.feeds, suggest(model))
+    if spec.name != "onnxruntime":
+        title = next(info.title for info in backends() if info.name == spec.name)
+        return layer_latencies(runner, title, model, feeds, request.repetitions, folder, progress)
     with tempfile.TemporaryDirectory(prefix="profile-", dir=folder, ignore_cleanup_errors=True) as scratch:
         progress(None, f"preparing {spec}")
         engine = open_engine(spec, progress)

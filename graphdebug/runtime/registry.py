@@ -19,6 +19,7 @@ class OptionInfo:
 
     ``runs_code``: setting it runs code that the user names, which a server must have been started to allow.
     ``reaches``: it is an address to reach; a server must have been started to allow any but this machine's own.
+    ``refused``: further values that somebody may well ask for, each with a sentence that says what to do instead.
     """
 
     key: str
@@ -27,6 +28,7 @@ class OptionInfo:
     default: str = ""
     runs_code: bool = False
     reaches: bool = False
+    refused: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class BackendInfo:
     """A backend. Options in the order in which a form should ask; ``free_options`` are prefixes of keys passed on.
 
     ``free_code`` are more of these: what they are passed on to may load a library or write a file that a value names.
-    ``needs``: options of which one must be set.
+    ``needs``: options of which one must be set. ``profiles``: it tells times of nodes or layers.
     """
 
     name: str
@@ -44,9 +46,14 @@ class BackendInfo:
     free_options: tuple[str, ...] = ()
     free_code: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    profiles: bool = False
 
 
 _ON_OFF = ("0", "1")
+_LESS_THAN_A_BYTE = (
+    "TensorRT computes in {} only where the model itself has its weights in blocks of {} with Q/DQ nodes, which is not "
+    "made here: quantize the model before (NVIDIA's modelopt does) and run it with precision=stored."
+)
 
 _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
     "onnxruntime": (
@@ -82,6 +89,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
             ),
             ("session.", "optimization.", "mlas."),
             ("ep.", "provider."),
+            profiles=True,
         ),
     ),
     "torch": (
@@ -116,6 +124,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("example", "An .npz of inputs for the first run, when made-up ones will not do."),
             ),
             needs=("module", "script", "program", "convert"),
+            profiles=True,
         ),
     ),
     "tensorrt": (
@@ -130,6 +139,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                     "What layers may compute in; “stored”: as the file says. What came of it is read back.",
                     ("fp32", "tf32", "fp16", "bf16", "int8", "fp8", "stored"),
                     "fp32",
+                    refused=tuple((kind, _LESS_THAN_A_BYTE.format(kind, kind)) for kind in ("int4", "fp4")),
                 ),
                 OptionInfo("shapes", "Usual shapes of inputs, such as image:1x3x224x224+mask:1x128."),
                 OptionInfo("min", "Smallest shapes of inputs; left out: the usual ones."),
@@ -147,6 +157,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
                 OptionInfo("cache", "Folder of built engines.", runs_code=True),
                 OptionInfo("timing_cache", "File of measured tactics.", runs_code=True),
             ),
+            profiles=True,
         ),
     ),
     "reference": (
@@ -232,6 +243,11 @@ def runs_code(spec: BackendSpec) -> str:
     return next((key for key, value in spec.options if value and (key in keys or key.startswith(free))), "")
 
 
+def profiles(spec: BackendSpec) -> bool:
+    """Say whether the backend of ``spec`` tells times of nodes or layers."""
+    return spec.name in _BACKENDS and _BACKENDS[spec.name][1].profiles
+
+
 def incomplete(spec: BackendSpec) -> str:
     """Return what ``spec`` still has to say before it can run, as a sentence; empty: nothing."""
     info = _BACKENDS[spec.name][1]
@@ -255,6 +271,8 @@ def _check(spec: BackendSpec, info: BackendInfo) -> None:
                 continue
             has = f"its options are {', '.join(known)}" if known else "it has none"
             raise SpecError(f"Backend {spec.name} has no option {key!r}; {has}.")
+        if why := dict(option.refused).get(value):
+            raise SpecError(why)
         if option.values and value not in option.values:
             raise SpecError(
                 f"Option {key} of {spec.name} cannot be {value!r}; it is one of {', '.join(option.values)}."

@@ -11,6 +11,7 @@ import onnxruntime as ort
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
+from graphdebug.foreign.onnxruntime_session import sentence
 from graphdebug.model.document import Model
 from graphdebug.model.external import is_external
 from graphdebug.model.records import ValueType
@@ -21,7 +22,6 @@ from graphdebug.model.value_types import dtype_number, tensor_type
 from graphdebug.runtime.backend import BackendError, Value
 from graphdebug.runtime.doubling import FLOATS, doubled_function, doubled_node, with_values
 from graphdebug.runtime.evaluator_ops import FAST_OPERATORS
-from graphdebug.runtime.onnxruntime_options import sentence
 from graphdebug.runtime.onnxruntime_values import from_ort_value, is_raw, to_feed
 
 T = TypeVar("T")

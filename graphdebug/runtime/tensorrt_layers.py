@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from graphdebug.model.engine_layers import LayersError, layers_model
+from graphdebug.model.engine_layers import LayersError, layers_model, onnx_nodes
 from graphdebug.model.value_types import dtype_name
 from graphdebug.runtime.backend import BackendError
 
@@ -35,6 +35,11 @@ def layer_types(text: str) -> Mapping[str, int]:
         if kind:
             found[kind] += 1
     return dict(found.most_common())
+
+
+def layers_by_name(text: str) -> Mapping[str, tuple[str, tuple[str, ...]]]:
+    """Return each layer's type and the names of the ONNX nodes that it was made of, from an inspector's JSON."""
+    return {node.name: (node.op_type, onnx_nodes(node)) for node in layers_model(text).graph.node}
 
 
 def check_types(precision: str, wanted: str, found: Mapping[str, int], stored: frozenset[str], version: str) -> None:

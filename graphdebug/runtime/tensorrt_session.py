@@ -8,25 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import convert
 
 from graphdebug.model.document import Model
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime import tensorrt_cache
 from graphdebug.runtime.backend import BackendError, Mode, Value
+from graphdebug.runtime.engine_records import LAYERS_FILE
 from graphdebug.runtime.events import Progress
 from graphdebug.runtime.feeds import make_feeds, suggest
 from graphdebug.runtime.foreign import ForeignProcess, receive, send
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
-from graphdebug.runtime.tensorrt_layers import check_types, layer_types, types_text
+from graphdebug.runtime.tensorrt_layers import check_types, layer_types, layers_by_name, types_text
 from graphdebug.runtime.tensorrt_model import ParserFile
 from graphdebug.runtime.tensorrt_options import Asked, Plan, Range, request, shape_text
 from graphdebug.runtime.tensorrt_words import refusal
+from graphdebug.runtime.timing import LayerTime, Runs, Times
 
 ENGINE = "TensorRT"
-LAYERS_FILE = "layers.json"
-"""Of a session's files: what the engine's inspector tells; `runtime/engine_layers.py` makes a graph of it."""
 _DECLARED = {"int64": np.int64, "double": np.float64}
 """Types that TensorRT may give as narrower ones; they come back as the model declares them."""
 
@@ -47,7 +48,7 @@ class Task:
 
 
 class TensorRtSession:
-    """A session of the protocol in `backend.py`; it can also time and profile its engine."""
+    """A session of the protocol in `backend.py`; it times and profiles its engine (`Timed`, `Profiled`)."""
 
     def __init__(
         self,
@@ -66,6 +67,8 @@ class TensorRtSession:
         self._ranges: Mapping[str, Range] = ranges
         self._given = all(name in ranges for name in task.free)
         self._built = False
+        self._repeated: Mapping[str, Value] | None = None
+        """The feeds that the worker holds to be timed on."""
         self.inputs: Sequence[ValueInfo] = model_inputs(model)
         self.tensors: Sequence[str] = names
         self.outputs: Sequence[str] = [name for name in model.graphs[MAIN_GRAPH].outputs if name in set(names)]
@@ -117,20 +120,24 @@ class TensorRtSession:
             raise BackendError(f"The engine gave no tensor {missing[0]!r} in this run.")
         return {name: self._declared(name, values[name]) for name in fetch}
 
-    def time(self, feeds: Mapping[str, Value], warmup: int, runs: int, seconds: float) -> dict[str, Any]:
-        """Return milliseconds of each run: ``latency``, ``enqueue``, ``copy_in``, ``compute``, ``copy_out``.
+    def time_runs(self, feeds: Mapping[str, Value], fetch: Sequence[str], runs: Runs) -> Times:
+        """Time the engine where it runs; see `Timed`. All its outputs are copied back, whatever is fetched.
 
-        See `foreign/tensorrt_engine.py`; ``free`` are the bytes of the GPU that are free meanwhile.
+        A stream is an execution context of its own.
         """
-        given = send(self._folder, self._ready(feeds), ENGINE)
-        result: dict[str, Any] = self._call("time", given=given, warmup=warmup, runs=runs, seconds=seconds)
-        return result
+        asked = {"iterations": runs.iterations, "seconds": runs.seconds, "streams": runs.streams}
+        return convert(self._call("time", given=self._kept_feeds(feeds), **asked), Times)
 
-    def profile(self, feeds: Mapping[str, Value], warmup: int, runs: int) -> dict[str, list[float]]:
-        """Return the milliseconds of every layer, by its name as the inspector tells it, in each of ``runs`` runs."""
-        given = send(self._folder, self._ready(feeds), ENGINE)
-        rows = self._call("profile", given=given, warmup=warmup, runs=runs)
-        return {row["name"]: row["milliseconds"] for row in rows}
+    def profile_runs(self, feeds: Mapping[str, Value], runs: int) -> Sequence[LayerTime]:
+        """Return the layers with their times; see `Profiled`."""
+        rows = self._call("profile", given=self._kept_feeds(feeds), runs=runs)
+        layers = layers_by_name(self.files[LAYERS_FILE].read_text(encoding="utf-8"))
+        return [
+            LayerTime(
+                row["name"], *layers.get(row["name"], ("", ())), tuple(each / 1e3 for each in row["milliseconds"])
+            )
+            for row in rows
+        ]
 
     def close(self) -> None:
         """End the process and remove temporary files."""
@@ -232,6 +239,14 @@ class TensorRtSession:
         return len(shape) == len(least) and all(
             low <= length <= high for low, length, high in zip(least, shape, most, strict=True)
         )
+
+    def _kept_feeds(self, feeds: Mapping[str, Value]) -> dict[str, Any] | None:
+        """Give the worker feeds to run on again and again; None: it has them."""
+        if self._repeated is feeds and self._built:
+            return None
+        given = send(self._folder, self._ready(feeds), ENGINE)
+        self._repeated = feeds
+        return given
 
     def _run(self, fed: Mapping[str, Value], fetch: list[str] | None) -> dict[str, Any]:
         given = send(self._folder, fed, ENGINE)

@@ -65,3 +65,31 @@ class Timed(Protocol):
             BackendError: as ``infer`` would, and where so many streams cannot run at the same time.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTime:
+    """A layer of what an engine made of the model: a kernel, a module.
+
+    ``nodes`` are the names (as `GraphIndex.names` has them) of the main graph's nodes that it was made of, none for one
+    that the engine added. ``seconds`` are its time in each run, without that of layers that it calls.
+    """
+
+    name: str
+    op: str
+    nodes: tuple[str, ...]
+    seconds: tuple[float, ...]
+
+
+@runtime_checkable
+class Profiled(Protocol):
+    """A session that tells the times of its layers."""
+
+    def profile_runs(self, feeds: Mapping[str, Value], runs: int) -> Sequence[LayerTime]:
+        """Run ``runs`` times on ``feeds``, and before once to warm up; return the layers in the order in which they
+        ran. Watching slows the session, for good.
+
+        Raises:
+            BackendError: as ``infer`` would.
+        """
+        ...

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from msgspec import convert
 
 import graphdebug.foreign
 from graphdebug.bridge.counterparts import counterparts
+from graphdebug.bridge.exported_scopes import left_behind
 from graphdebug.bridge.records import OPERATION, Counterparts, Record
 from graphdebug.model.document import Model
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import save
@@ -27,6 +30,7 @@ from graphdebug.runtime.foreign import ForeignProcess, receive, send
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.sizes import fed_dims
 from graphdebug.runtime.taps import chosen, expose, model_inputs
+from graphdebug.runtime.timing import LayerTime, Runs, Times
 
 _SCRIPT = Path(graphdebug.foreign.__file__).with_name("torch_worker.py")
 _SOURCES = ("module", "script", "program", "convert")
@@ -136,6 +140,7 @@ class TorchSession:
     ) -> None:
         """Offer what of ``names`` has a counterpart in ``found``."""
         self._runner: _Runner | None = runner
+        self._model = model
         self._fetchable = found.fetches
         self.inputs: Sequence[ValueInfo] = model_inputs(model)
         self.tensors: Sequence[str] = [name for name in names if name in found.fetches]
@@ -146,18 +151,32 @@ class TorchSession:
 
     def infer(self, feeds: Mapping[str, Value], fetch: Sequence[str]) -> dict[str, Value]:
         """Run once and return the named tensors."""
-        if self._runner is None:
-            raise BackendError("This session of PyTorch has been closed.")
+        runner = self._checked(feeds)
         unknown = [name for name in fetch if name not in self._fetchable]
         if unknown:
             raise BackendError(f"PyTorch cannot give {unknown[0]!r}: it has no counterpart that is known.")
-        missing = [value.name for value in self.inputs if value.name not in feeds]
-        if missing:
-            raise BackendError(f"Input {missing[0]!r} of the model is not fed.")
         if not fetch:
             return {}
         names = list(dict.fromkeys(fetch))
-        return self._runner.infer(feeds, [{"name": name, **self._fetchable[name]} for name in names])
+        return runner.infer(feeds, [{"name": name, **self._fetchable[name]} for name in names])
+
+    def time_runs(self, feeds: Mapping[str, Value], fetch: Sequence[str], runs: Runs) -> Times:
+        """Time the network where it runs, whatever is fetched of it; see `Timed`."""
+        asked = {"iterations": runs.iterations, "seconds": runs.seconds, "streams": runs.streams}
+        return convert(self._checked(feeds).repeat("time", feeds, **asked), Times)
+
+    def profile_runs(self, feeds: Mapping[str, Value], runs: int) -> Sequence[LayerTime]:
+        """Return the modules with their times; see `Profiled`. A module's nodes are those that its export names."""
+        rows = self._checked(feeds).repeat("profile", feeds, runs=runs)
+        return module_times(self._model.graphs[MAIN_GRAPH], rows)
+
+    def _checked(self, feeds: Mapping[str, Value]) -> "_Runner":
+        if self._runner is None:
+            raise BackendError("This session of PyTorch has been closed.")
+        missing = [value.name for value in self.inputs if value.name not in feeds]
+        if missing:
+            raise BackendError(f"Input {missing[0]!r} of the model is not fed.")
+        return self._runner
 
     def close(self) -> None:
         """End the process and remove its files."""
@@ -188,6 +207,8 @@ class _Runner:
     ) -> None:
         """``order`` are the model's inputs as forward takes them."""
         self._process, self._folder, self._order, self._progress = process, folder, order, progress
+        self._repeated: Mapping[str, Value] | None = None
+        """The feeds that the process holds to be timed on."""
 
     def look(self, model: Model, names: Sequence[str], example: str) -> _Found:
         """Run once on made-up inputs, and pair what PyTorch gave with the tensors of ``model``.
@@ -224,6 +245,12 @@ class _Runner:
         answer = self._process.call("infer", self._progress, given=given, to=str(handle), fetch=list(fetch))
         return dict(receive(answer))
 
+    def repeat(self, do: str, feeds: Mapping[str, Value], **arguments: object) -> Any:
+        """Have something done on feeds that stay the same from call to call as a rule."""
+        given = None if self._repeated is feeds else self._given(feeds)
+        self._repeated = feeds
+        return self._process.call(do, self._progress, given=given, **arguments)
+
     def close(self) -> None:
         """End the process and remove the folder."""
         self._process.close()
@@ -249,6 +276,36 @@ class _Runner:
 
     def _given(self, feeds: Mapping[str, Value]) -> dict[str, Any]:
         return send(Path(self._folder.name), {name: feeds[name] for name in self._order}, "PyTorch")
+
+
+def module_times(index: GraphIndex, rows: Sequence[Mapping[str, Any]]) -> list[LayerTime]:
+    """Return what `torch_timing.by_module` told, with the nodes that the export names after each module.
+
+    Exporters fold a normalisation into the convolution before it and call what is left after one of them: there both
+    modules are one layer.
+    """
+    nodes: dict[str, list[str]] = {}
+    for name, left in zip(index.names, left_behind(index, [row["name"] for row in rows]), strict=True):
+        nodes.setdefault(left.scope, []).append(name)
+    found: list[LayerTime] = []
+    for row in rows:
+        made = LayerTime(
+            row["name"] or row["what"],
+            row["what"],
+            tuple(nodes.get(row["name"], ())),
+            tuple(each / 1e9 for each in row["nanoseconds"]),
+        )
+        before = found[-1] if found else None
+        if before is not None and bool(made.nodes) != bool(before.nodes) and _folds(before.op, made.op):
+            both = tuple(map(sum, zip(before.seconds, made.seconds, strict=True)))
+            found[-1] = LayerTime(f"{before.name} + {made.name}", before.op, made.nodes or before.nodes, both)
+        else:
+            found.append(made)
+    return found
+
+
+def _folds(before: str, module: str) -> bool:
+    return before.startswith(("Conv", "Linear")) and module.startswith("BatchNorm")
 
 
 def matched(model: Model, parameters: Sequence[str]) -> list[str]:

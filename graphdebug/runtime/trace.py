@@ -18,6 +18,8 @@ from graphdebug.runtime.backend import BackendError
 TRACE_FILE = "trace.json"
 KERNEL = "_kernel_time"
 _NODE, _SESSION, _RUN = "Node", "Session", "model_run"
+_NANOSECOND = 1e-3
+"""In microseconds: sums of times that follow each other are no more exact than that."""
 _HEAD = b'{"displayTimeUnit": "ms", "traceEvents": [\n'
 _LEFT_OUT = "thread_scheduling_stats"
 """As long as everything else together, and only in place of a profiler of threads."""
@@ -73,6 +75,15 @@ def write_trace(lines: Iterable[bytes], path: Path, model: Model, places: Mappin
         file.write(b"\n]}\n")
 
 
+def write_spans(path: Path, events: Iterable[Mapping[str, object]]) -> None:
+    """Write events that have our names and ``run`` already, runs from 1 on; see `spans`."""
+    with path.open("wb") as file:
+        file.write(_HEAD)
+        for number, event in enumerate(events):
+            file.write((b",\n" if number else b"") + msgspec.json.encode(event))
+        file.write(b"\n]}\n")
+
+
 def spans(path: Path) -> tuple[Span, ...]:
     """Return the nodes of the run that took the median time, the first one (which warms up) left out, by their start.
 
@@ -102,7 +113,7 @@ def _nested(events: Iterable[dict[str, Any]], start: float) -> Iterator[Span]:
         begin, length = float(event["ts"]), float(event["dur"])
         if event["tid"] != thread:
             thread, open_until = event["tid"], []
-        while open_until and begin >= open_until[-1]:
+        while open_until and begin >= open_until[-1] - _NANOSECOND:
             open_until.pop()
         said = event["args"]
         yield Span(

@@ -8,10 +8,13 @@ import streamlit as st
 from graphdebug.api.models import model_of
 from graphdebug.bench.records import BenchResult
 from graphdebug.jobs import service
+from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError
-from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult, NodeTime
+from graphdebug.runtime.registry import profiles
 from graphdebug.runtime.requests import FeedSpec
+from graphdebug.runtime.spec import parse_spec
 from graphdebug.runtime.trace import TRACE_FILE, Span, spans
 from graphdebug.ui import state
 from graphdebug.ui.backend_form import spec_title
@@ -56,9 +59,10 @@ def _profile_of(entry: ModelEntry) -> JobEntry | None:
 
 
 def _ask(entry: ModelEntry, result: BenchResult | None, job: JobEntry | None) -> None:
-    """Offer to profile one of the backends that were measured; ONNX Runtime alone tells of its nodes."""
-    specs = [side.spec for side in result.sides] if result is not None else [_PROFILED]
-    specs = list(dict.fromkeys(spec for spec in specs if spec.partition(":")[0] == _PROFILED)) or [_PROFILED]
+    """Offer to profile one of the backends that were measured, as far as they tell of their nodes."""
+    sides = result.sides if result is not None else ()
+    specs = [side.spec for side in sides if not side.failure and profiles(parse_spec(side.spec))] or [_PROFILED]
+    specs = list(dict.fromkeys(specs))
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with left:
         spec = st.selectbox("Backend to profile", specs, format_func=spec_title, key=f"bench:profile:{'|'.join(specs)}")
@@ -139,12 +143,20 @@ def _rows(entry: ModelEntry, result: LatencyResult) -> list[_Row]:
     """Return what took time, the hottest first."""
     graphs = model_of(entry).graphs
     rows = [
-        _Row(path, node, graphs[path].names[node], graphs[path].nodes[node].op_type, time.seconds, time.provider)
+        _Row(
+            path, node, _named(graphs[path], node, time), graphs[path].nodes[node].op_type, time.seconds, time.provider
+        )
         for path, nodes in result.graphs.items()
         for node, time in nodes.items()
     ]
-    rows += [_Row("", None, f"{each.nodes} added by the engine", each.op, each.seconds, "") for each in result.added]
+    without = "added by the engine" if result.level else "without a node of the model"
+    rows += [_Row("", None, f"{each.nodes} {without}", each.op, each.seconds, "") for each in result.added]
     return sorted(rows, key=lambda row: -row.seconds)
+
+
+def _named(index: GraphIndex, node: int, time: NodeTime) -> str:
+    more = f" and {len(time.shared)} more" if time.shared else ""
+    return index.names[node] + more
 
 
 def _table(entry: ModelEntry, job: JobEntry, result: LatencyResult) -> None:

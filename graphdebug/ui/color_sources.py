@@ -19,10 +19,18 @@ from graphdebug.report.outcomes import (
     provider_in,
     provider_of,
     status_of,
+    support_of,
 )
 from graphdebug.ui import state
 from graphdebug.ui.data_files import data_files, sets_in
-from graphdebug.ui.results import compare_result, finished, is_of_earlier_state, latency_result, run_result
+from graphdebug.ui.results import (
+    compare_result,
+    engine_result,
+    finished,
+    is_of_earlier_state,
+    latency_result,
+    run_result,
+)
 from graphdebug.view.node_data import SOURCES, NodeData, findings_of
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
@@ -103,16 +111,21 @@ def _is_of(entry: ModelEntry, side: Side) -> bool:
     return side.model is not None and side.model.path == entry.location.path
 
 
+def _support(entry: ModelEntry, job_id: str, index: GraphIndex) -> NodeData:
+    return support_of(engine_result(entry, job_id).support)
+
+
 OF_JOBS: Mapping[str, OfJob] = {
     "error": OfJob("Error, accumulated", "compare", _errors),
     "added": OfJob("Error, added (estimated)", "compare", _added_errors),
     "status": OfJob("Match or differ", "compare", _statuses),
     "finite": OfJob("NaN and infinity", "run", _finiteness),
     "magnitude": OfJob("Largest magnitude", "run", _magnitudes),
+    "support": OfJob("What TensorRT takes", "engine", _support),
     "ran": OfJob("Execution provider, of a run", "run", _providers_of_run, every_graph=True),
     "ran_reference": OfJob("Execution provider, reference", "compare", _providers_of_reference, every_graph=True),
     "ran_candidate": OfJob("Execution provider, candidate", "compare", _providers_of_candidate, every_graph=True),
-    "latency": OfJob("Latency (ONNX Runtime)", "measure", _latencies, every_graph=True),
+    "latency": OfJob("Latency", "measure", _latencies, every_graph=True),
     "provider": OfJob("Execution provider, measured", "measure", _providers, every_graph=True),
 }
 """Name in a link → what it is."""
@@ -123,7 +136,7 @@ def offered(entry: ModelEntry, graph: str) -> Mapping[str, str]:
     """Return what can be chosen: name (of what jobs found, without the job) → title. Jobs are measured on demand."""
     found = {AUTOMATIC: "Automatic", OPERATORS: "Kind of operator"}
     found |= {name: title for name, (title, _) in SOURCES.items()} | {FINDINGS: "Findings"}
-    there = {kind for kind in ("run", "compare") if finished(kind, entry.id, 1)} | {MEASURED}
+    there = {kind for kind in ("run", "compare", "engine") if finished(kind, entry.id, 1)} | {MEASURED}
     found |= {name: source.title for name, source in OF_JOBS.items() if source.kind in there}
     for path in data_files(entry):
         sets, _ = sets_in(entry, path, graph)

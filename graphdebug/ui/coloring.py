@@ -108,7 +108,7 @@ def _fields(entry: ModelEntry) -> None:
 def _job_field(entry: ModelEntry, name: str, which: str) -> None:
     """Ask which run, comparison or measurement it shall be; measurements are made here."""
     source, jobs = OF_JOBS[name], {job.id: job for job in jobs_of(entry, name, which)}
-    label = {"run": "Run", "compare": "Comparison"}.get(source.kind, "Measurement")
+    label = {"run": "Run", "compare": "Comparison", "engine": "Engine"}.get(source.kind, "Measurement")
     if which and which not in jobs:
         st.warning(f"The {label.lower()} of this link is not in the workspace any more.", icon=":material/link_off:")
     if jobs:

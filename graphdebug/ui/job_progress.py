@@ -21,6 +21,7 @@ _VERBS = {
     "deploy": "Checking",
     "diff": "Comparing",
     "edit": "Editing",
+    "engine": "TensorRT:",
     "open": "Opening",
     "run": "Running",
     "compare": "Comparing",

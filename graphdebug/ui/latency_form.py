@@ -1,10 +1,10 @@
-"""Measuring how long ONNX Runtime takes for each node: what was measured, and a form to measure again."""
+"""Measuring how long an engine takes for each node: what was measured, and a form to measure again."""
 
 import streamlit as st
 
 from graphdebug.jobs import service
 from graphdebug.runtime.backend import BackendSpec
-from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.last_feeds import remembered_feeds
@@ -71,12 +71,15 @@ def _facts(result: LatencyResult) -> str:
     """Say what was measured: the level, the median of a run, and what share of it nodes of the model account for."""
     timed = sum(time.seconds for time in result.graphs.get("", {}).values())
     added = sum(each.seconds for each in result.added)
-    ran = ", ".join(result.environment.get(key, "") for key in ("backend", "providers"))
+    ran = ", ".join(
+        result.environment[key] for key in ("backend", "providers", "precision") if key in result.environment
+    )
+    level = f"; optimisation {result.level}" if result.level else ""
     text = (
-        f"{ran}; optimisation {result.level}. One run takes {seconds_text(result.seconds)} "
+        f"{ran}{level}. One run takes {seconds_text(result.seconds)} "
         f"(median of {plural(result.repetitions, 'run')}), {seconds_text(timed)} of it in nodes of the model"
     )
     if result.added:
         nodes = plural(sum(each.nodes for each in result.added), "node")
-        text += f", {seconds_text(added)} in {nodes} that ONNX Runtime added"
+        text += f", {seconds_text(added)} in {nodes} that the engine added"
     return f"{text}; the rest is the engine's own and the profiler's."

@@ -14,7 +14,8 @@ from graphdebug.compare.records import CompareRequest, CompareResult, Row, Toler
 from graphdebug.jobs import service
 from graphdebug.model.document import NotAModel
 from graphdebug.model.refs import MAIN_GRAPH
-from graphdebug.runtime.latency import LatencyResult
+from graphdebug.runtime.engine_records import EngineResult
+from graphdebug.runtime.latency_records import LatencyResult
 from graphdebug.runtime.requests import RunRequest, RunResult, TensorRow
 from graphdebug.ui import state
 from graphdebug.workspace import drafts
@@ -60,6 +61,23 @@ def latency_result(entry: ModelEntry, job_id: str) -> LatencyResult:
     if job is not None and is_of_earlier_state(entry, job):
         raise WorkspaceError("This was measured before the model was edited: measure it again.")
     return _latency_result(state.workspace().root, job_id)
+
+
+def engine_result(entry: ModelEntry, job_id: str) -> EngineResult:
+    """Return what TensorRT said of the model.
+
+    Raises:
+        WorkspaceError: there is nothing, or it is of the model before it was edited: nodes are numbered anew.
+    """
+    job = state.workspace().job(job_id)
+    if job is not None and is_of_earlier_state(entry, job):
+        raise WorkspaceError("TensorRT was asked before the model was edited: ask it again.")
+    return _engine_result(state.workspace().root, job_id)
+
+
+@st.cache_resource(max_entries=_KEPT, show_spinner=False)
+def _engine_result(root: Path, job_id: str) -> EngineResult:
+    return service.result(state.workspace(), job_id, EngineResult)
 
 
 def is_of_earlier_state(entry: ModelEntry, job: JobEntry) -> bool:

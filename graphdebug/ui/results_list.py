@@ -18,7 +18,13 @@ _ONE_LINE, _FOUR_LINES = 36, 120
 """Letters of a text that have room in one line, and in four."""
 _TALL = 84
 """Pixels of four lines. Texts wrap in lines of more than 64, otherwise what has no room is cut off."""
-_KINDS = {**state.RESULTS, "measure": "measurement", "split": "split", "boundary": "boundary data"}
+_KINDS = {
+    **state.RESULTS,
+    "measure": "measurement",
+    "engine": "TensorRT engine",
+    "split": "split",
+    "boundary": "boundary data",
+}
 _PAGES = {"run": "tensors", "compare": "compare", "bench": "benchmark"}
 LISTED = tuple(_KINDS)
 """Kinds of jobs that are results."""
@@ -79,9 +85,10 @@ def verdict(job: JobEntry) -> str:
         tail = f"first NaN or Inf in {bad}" if bad else "all finite"
         return f"{plural(int(facts.get('tensors') or 0), 'tensor')}, {tail}"
     if job.kind == "measure" and facts:
+        how = f"optimisation {facts['level']}, " if facts.get("level") else ""
         run, nodes = seconds_text(float(facts.get("seconds") or 0)), plural(int(facts.get("nodes") or 0), "node")
-        return f"{run} a run, optimisation {facts.get('level')}, {nodes} with a time of their own"
-    if job.kind == "bench" and facts:
+        return f"{run} a run, {how}{nodes} with a time of their own"
+    if job.kind in ("bench", "engine") and facts:
         return str(facts.get("sentence", ""))
     if job.kind == "split" and facts:
         proven = facts.get("proven")
@@ -113,6 +120,8 @@ def _reopen(job: JobEntry) -> None:
         state.open_model(job.model_id)
     if job.kind == "measure":
         state.go("graph", color=f"latency:{job.id}")
+    if job.kind == "engine":
+        state.go("graph", color=f"support:{job.id}")
     if job.kind not in state.RESULTS:
         state.go("cut")
     state.set_result(job.kind, job.id)

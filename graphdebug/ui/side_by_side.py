@@ -7,8 +7,10 @@ from graphdebug.api.matches import SideBySide
 from graphdebug.api.models import model_of
 from graphdebug.jobs import service
 from graphdebug.model.refs import MAIN_GRAPH
+from graphdebug.runtime.engine_records import LAYERS_FILE
 from graphdebug.ui import state
 from graphdebug.ui.diff_view import diff_view
+from graphdebug.ui.engine_panel import ENGINE, MAKING, engine_form, engine_said, open_layers
 from graphdebug.ui.feed_files import keep
 from graphdebug.ui.fields import is_new, select
 from graphdebug.ui.graph_view.component import Overlay
@@ -19,7 +21,7 @@ from graphdebug.ui.words import plain
 from graphdebug.view.differences import Kind, Matching
 from graphdebug.view.labels import shortened
 from graphdebug.workspace.disk import WorkspaceError
-from graphdebug.workspace.entries import JobState, ModelEntry
+from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
 
 LEVELS = {"basic": "basic", "extended": "extended: fused operators", "all": "all: laid out for this machine"}
 """ONNX Runtime's levels of optimisation, in words."""
@@ -27,7 +29,6 @@ COLORS = {Kind.CHANGED: "#e69f00", Kind.FUSED: "#0072b2", Kind.LEFT: "#cc79a7", 
 """After Okabe & Ito."""
 _WEIGHTS = {Kind.FUSED: 1.0, Kind.LEFT: 2.0, Kind.RIGHT: 2.0, Kind.CHANGED: 3.0}
 """Of the nodes in a closed group the heaviest colours it."""
-_MAKING = "graphdebug.side_by_side.making"
 _OTHER = "side_by_side:other"
 _HOW = "side_by_side:how"
 _ENGINE = "side_by_side:engine"
@@ -101,11 +102,18 @@ def _ask(left: ModelEntry, right: ModelEntry | None) -> None:
 
 
 def _ask_for_engine(left: ModelEntry) -> None:
-    """Offer to put the layers of a TensorRT engine beside the model, from the file that tells them."""
+    """Offer to put the layers of a TensorRT engine beside the model: one built here, or from the file that tells."""
     round_ = st.session_state.setdefault(_ROUND, 0)  # once a file was taken, the next: closed, and empty
-    with st.popover("TensorRT engine", icon=":material/memory:", key=f"{_ENGINE}:open:{round_}"):
+    key = f"{_ENGINE}:open:{round_}"
+    with st.popover("TensorRT engine", icon=":material/memory:", key=key, on_change="rerun") as place:
+        if not place.open:  # TensorRT is looked for only when somebody asks
+            return
+        if engine_form(left):
+            st.session_state[_ROUND] += 1
+            st.rerun()
+        st.divider()
         st.caption(
-            "The layers of an engine that was built of this model, as `trtexec --profilingVerbosity=detailed "
+            "Or the layers of an engine that was built of it elsewhere, as `trtexec --profilingVerbosity=detailed "
             "--exportLayerInfo=layers.json` or the engine inspector writes them. Each layer is matched with the nodes "
             "it was made of."
         )
@@ -127,7 +135,7 @@ def _take_engine(left: ModelEntry, key: str) -> None:
     st.session_state[_ROUND] += 1
     workspace = state.workspace()
     try:
-        st.session_state[_MAKING] = left.id, service.open_engine_layers(workspace, keep(workspace, given))
+        st.session_state[MAKING] = left.id, service.open_engine_layers(workspace, keep(workspace, given))
     except WorkspaceError as error:
         st.session_state[_PROBLEM] = str(error)
 
@@ -151,7 +159,7 @@ def _ask_how() -> None:
 
 def _choose(left: ModelEntry) -> None:
     chosen: str | None = st.session_state[_OTHER]
-    st.session_state.pop(_MAKING, None)
+    st.session_state.pop(MAKING, None)
     if chosen is None:
         state.set_other_model(None)
     elif chosen.startswith(_MODEL):
@@ -163,24 +171,41 @@ def _choose(left: ModelEntry) -> None:
             state.set_other_model(known.id)
             return
         try:
-            st.session_state[_MAKING] = left.id, service.open_optimized(state.workspace(), left, level)
+            st.session_state[MAKING] = left.id, service.open_optimized(state.workspace(), left, level)
         except WorkspaceError as error:
             st.error(plain(str(error)))
 
 
 def _is_making(left: ModelEntry) -> bool:
-    """Follow ONNX Runtime's work; True as long as there is nothing else to be shown."""
-    owner, job_id = st.session_state.get(_MAKING, ("", ""))
+    """Follow the work of ONNX Runtime or TensorRT; True as long as there is nothing else to be shown."""
+    owner, job_id = st.session_state.get(MAKING, ("", ""))
     job = state.workspace().job(job_id) if owner == left.id else None
     if job is None:
         return False
+    if job.state is JobState.DONE and job.kind == ENGINE:
+        return _is_told(left, job)
     if job.state is JobState.DONE and job.model_id:
-        del st.session_state[_MAKING]
+        del st.session_state[MAKING]
         state.set_other_model(job.model_id)
         st.rerun()
     follow(job.id)
     failure(job)
     return True
+
+
+def _is_told(left: ModelEntry, job: JobEntry) -> bool:
+    """Go on from what TensorRT said: to the layers of what it built; False where nothing was built."""
+    layers = job.folder / LAYERS_FILE
+    if not layers.is_file():
+        engine_said(left, job, "page")
+        return False
+    try:
+        st.session_state[MAKING] = left.id, open_layers(left, layers)
+    except WorkspaceError as error:
+        del st.session_state[MAKING]
+        st.error(plain(str(error)))
+        return False
+    return _is_making(left)
 
 
 def _overlays(left: ModelEntry, right: ModelEntry) -> tuple[Overlay, Overlay]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 
 from graphdebug.bench import side_process
@@ -93,7 +94,10 @@ def test_what_an_engine_refuses_is_told_as_it_is(tmp_path: Path) -> None:
         prepare(lambda *_: None, spec="onnxruntime:speed=high", model=there, sessions=1)
 
 
-def test_streams_run_at_the_same_time_on_one_session_or_on_their_own(tmp_path: Path) -> None:
+def test_streams_run_at_the_same_time_on_one_session_or_on_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(side_process.memory, "threads", psutil.Process().num_threads)  # other tests leave processes
     location = msgspec.to_builtins(ModelLocation(str(models.chain(tmp_path / "m.onnx"))))
     feeds = msgspec.to_builtins(FeedSpec(dims={"batch": 2}))
     for sessions in (1, 3):

@@ -58,7 +58,7 @@ def test_what_cannot_be_asked_for_is_one_sentence(run: Run, samples: Path) -> No
         (("--sweep", "rows=1,2"), "rows"),
         (("--streams", "many"), "numbers with commas"),
         (("--iterations", 0, "--seconds", 0), "when to stop"),
-        (("--backend", "reference", "--profile"), "ONNX Runtime only"),
+        (("--backend", "reference", "--profile"), "add --backend onnxruntime"),
     ):
         done = run("bench", samples / "mlp.onnx", *QUICK, *arguments)
         assert done.returncode == 2, arguments

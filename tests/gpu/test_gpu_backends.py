@@ -22,7 +22,7 @@ from graphdebug.runtime.feeds import make_feeds, suggest
 from graphdebug.runtime.registry import backend
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.taps import model_inputs
-from graphdebug.runtime.timing import Ready, Runs, Timed
+from graphdebug.runtime.timing import PHASES, Profiled, Ready, Runs, Timed
 from graphdebug.runtime.trust import allow_code
 
 pytestmark = pytest.mark.gpu
@@ -114,9 +114,65 @@ def network(path: Path, blocks: int = 8, batch: int | str = "batch") -> Model:
     return open_model(path)
 
 
+def transformer(path: Path, layers: int = 4, width: int = 128, heads: int = 4, batch: int | str = 2) -> Model:
+    """Return a small BERT: tokens and a mask in, embeddings, attention, GELU and layer norms, hidden states out."""
+    rng, length, words = np.random.default_rng(0), 32, 500
+    nodes: list[onnx.NodeProto] = []
+    stored: dict[str, Any] = {}
+
+    def keep(name: str, value: Any) -> str:
+        stored[name] = np.asarray(value)
+        return name
+
+    def weight(name: str, *shape: int) -> str:
+        return keep(name, (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32))
+
+    def do(op: str, *inputs: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(op, list(inputs), [f"t{len(nodes)}"], **attributes))
+        return str(nodes[-1].output[0])
+
+    def dense(x: str, name: str, rows: int, columns: int) -> str:
+        return do("Add", do("MatMul", x, weight(f"{name}.w", rows, columns)), weight(f"{name}.b", columns))
+
+    def norm(x: str, name: str) -> str:
+        one, nothing = np.ones(width, np.float32), np.zeros(width, np.float32)
+        return do("LayerNormalization", x, keep(f"{name}.g", one), keep(f"{name}.b", nothing), axis=-1, epsilon=1e-5)
+
+    split = keep("split", np.array([0, length, heads, width // heads]))
+    join = keep("join", np.array([0, length, width]))
+    x = do("Add", do("Gather", weight("words", words, width), "tokens"), weight("places", length, width))
+    x = norm(x, "start")
+    far = do("Sub", do("Cast", "mask", to=onnx.TensorProto.FLOAT), keep("one", np.float32(1)))
+    bias = do("Unsqueeze", do("Mul", far, keep("huge", np.float32(1e4))), keep("axes", np.array([1, 2])))
+    for at in range(layers):
+        parts = [do("Reshape", dense(x, f"{at}.{part}", width, width), split) for part in "qkv"]
+        q, v = (do("Transpose", each, perm=[0, 2, 1, 3]) for each in (parts[0], parts[2]))
+        k = do("Transpose", parts[1], perm=[0, 2, 3, 1])
+        scores = do("Mul", do("MatMul", q, k), keep(f"{at}.scale", np.float32((width // heads) ** -0.5)))
+        held = do("MatMul", do("Softmax", do("Add", scores, bias), axis=-1), v)
+        held = do("Reshape", do("Transpose", held, perm=[0, 2, 1, 3]), join)
+        x = norm(do("Add", x, dense(held, f"{at}.out", width, width)), f"{at}.norm1")
+        wide = dense(x, f"{at}.up", width, 4 * width)
+        erf = do("Erf", do("Mul", wide, keep(f"{at}.root", np.float32(0.5**0.5))))
+        half = do("Mul", wide, keep(f"{at}.half", np.float32(0.5)))
+        gelu = do("Mul", half, do("Add", erf, keep(f"{at}.one", np.float32(1))))
+        x = norm(do("Add", x, dense(gelu, f"{at}.down", 4 * width, width)), f"{at}.norm2")
+    nodes.append(helper.make_node("Identity", [x], ["hidden"]))
+    ends = [helper.make_tensor_value_info(name, onnx.TensorProto.INT64, [batch, length]) for name in ("tokens", "mask")]
+    ends.append(helper.make_tensor_value_info("hidden", onnx.TensorProto.FLOAT, [batch, length, width]))
+    weights = [onnx.numpy_helper.from_array(array, name) for name, array in stored.items()]
+    graph = helper.make_graph(nodes, "bert", ends[:2], ends[2:], weights)
+    onnx.save(helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return open_model(path)
+
+
+MADE = {"resnet": lambda path: network(path, batch=2), "bert": transformer}
+
+
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16"])
-def test_tensorrt_agrees_with_the_cpu(precision: str, tmp_path: Path) -> None:
-    compare(tensorrt(precision), network(tmp_path / "m.onnx", batch=2), RELATIVE_RMS[precision])
+@pytest.mark.parametrize("made", MADE)
+def test_tensorrt_agrees_with_the_cpu(made: str, precision: str, tmp_path: Path) -> None:
+    compare(tensorrt(precision), MADE[made](tmp_path / "m.onnx"), RELATIVE_RMS[precision])
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
@@ -161,18 +217,24 @@ def test_figures_of_an_engine(tmp_path: Path) -> None:
     feeds = make_feeds(model_inputs(model), FeedSpec(seed=1), suggest(model))
     for precision in ("fp32", "fp16"):
         session: Any = backend(tensorrt(precision)).prepare(model, Mode.PLAIN)
-        taken = session.time(feeds, 20, 200, 1.0)
-        free = taken.pop("free")
-        middle = {name: f"{statistics.median(values):.3f} ms" for name, values in taken.items()}
-        print(f"\n{session.environment}\n  median of {len(taken['compute'])}: {middle}, {free:,} bytes free")
-        layers = session.profile(feeds, 5, 50)
-        assert layers and all(len(values) == 50 for values in layers.values())
-        assert statistics.median(taken["latency"]) >= statistics.median(taken["compute"])
+        assert isinstance(session, Timed) and isinstance(session, Profiled)
+        session.time_runs(feeds, ["y"], Runs(20))
+        for streams in (1, 2):
+            taken = session.time_runs(feeds, ["y"], Runs(200, streams=streams))
+            times = {"latency": [each for stream in taken.streams for each in stream], **taken.phases}
+            middle = {name: f"{statistics.median(values) / 1e6:.3f} ms" for name, values in times.items()}
+            print(f"\n{session.environment}\n  {streams} streams, median of {len(times['compute'])}: {middle}")
+            assert set(taken.phases) == set(PHASES)
+            assert statistics.median(times["latency"]) >= statistics.median(times["compute"])
+        layers = session.profile_runs(feeds, 50)
+        assert layers and all(len(layer.seconds) == 50 for layer in layers)
+        assert {name for layer in layers for name in layer.nodes} & set(model.graphs[""].names)
         session.close()
 
 
-def test_onnx_runtime_on_cuda_agrees_with_the_cpu(tmp_path: Path) -> None:
-    compare(cuda(), network(tmp_path / "m.onnx", batch=2), RELATIVE_RMS["cuda"])
+@pytest.mark.parametrize("made", MADE)
+def test_onnx_runtime_on_cuda_agrees_with_the_cpu(made: str, tmp_path: Path) -> None:
+    compare(cuda(), MADE[made](tmp_path / "m.onnx"), RELATIVE_RMS["cuda"])
 
 
 def test_cuda_is_timed_on_what_lies_on_the_device() -> None:

@@ -19,7 +19,7 @@ from graphdebug.jobs.diagnosis import ProbeRequest, ProbeResult, probe_job
 from graphdebug.model.document import open_model
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.events import Limits
-from graphdebug.runtime.latency import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
 from graphdebug.runtime.requests import RunRequest
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState

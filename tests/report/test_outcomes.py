@@ -24,7 +24,7 @@ from graphdebug.report.outcomes import (
     provider_of,
     status_of,
 )
-from graphdebug.runtime.latency import LatencyResult, NodeTime
+from graphdebug.runtime.latency_records import LatencyResult, NodeTime
 from graphdebug.runtime.requests import TensorRow
 from graphdebug.runtime.statistics import statistics
 from graphdebug.view.coloring import colored, number_text

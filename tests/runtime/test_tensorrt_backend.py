@@ -7,10 +7,8 @@ TensorRT computes: that is what `tests/gpu` is for.
 """
 
 import json
-import shutil
-import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,53 +17,97 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from graphdebug.compare.engine import compare_job
+from graphdebug.compare.records import CompareRequest, Side
+from graphdebug.foreign import tensorrt_worker
 from graphdebug.model.document import open_model
 from graphdebug.model.engine_layers import onnx_nodes
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.outcomes import support_of
+from graphdebug.runtime import tensorrt_backend
 from graphdebug.runtime.backend import BackendError, Mode
+from graphdebug.runtime.engine_records import EngineRequest
 from graphdebug.runtime.events import silent
+from graphdebug.runtime.foreign import ForeignProcess
 from graphdebug.runtime.registry import backend
-from graphdebug.runtime.requests import RunRequest
+from graphdebug.runtime.requests import FeedSpec, RunRequest
 from graphdebug.runtime.run import run_job
-from graphdebug.runtime.tensorrt_job import EngineRequest, engine_job
+from graphdebug.runtime.tensorrt_backend import ENGINE
+from graphdebug.runtime.tensorrt_job import engine_job
+from graphdebug.runtime.tensorrt_options import Asked
 from graphdebug.runtime.tensorrt_words import Subgraph
+from graphdebug.runtime.timing import PHASES, Profiled, Runs, Timed
 from graphdebug.runtime.trust import allow_code
 from tests.runtime import small_models as models
+from tests.runtime.tensorrt_standin import interpreter
 
-HERE = Path(__file__).parent
 VERSIONS = ["8.6.1", "10.0.1", "10.16.1.11", "11.0.0.114", "11.4.0.106"]
 
 Spec = Callable[..., str]
 
 
+class Kept:
+    """A worker that other tests of the same interpreter go on with: starting one takes longer than most tests."""
+
+    def __init__(self, wanted: Asked, idle: list["Kept"]) -> None:
+        self._process, self._idle = ForeignProcess(Path(tensorrt_worker.__file__), wanted.python, engine=ENGINE), idle
+        self.end = self._process.close
+
+    def call(self, do: str, progress: Any = silent, **arguments: object) -> Any:
+        return self._process.call(do, progress, **arguments)
+
+    def close(self) -> None:
+        if self not in self._idle:
+            self._idle.append(self)
+
+
 @pytest.fixture(scope="session")
-def libcuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler to make a stand-in for libcuda with")
-    folder = tmp_path_factory.mktemp("libcuda")
-    source = HERE / "fake_tensorrt" / "libcuda.c"
-    subprocess.run([compiler, "-w", "-shared", "-fPIC", "-o", str(folder / "libcuda.so.1"), str(source)], check=True)
-    return folder
+def workers() -> Iterator[Callable[[Asked], Kept]]:
+    idle: dict[str, list[Kept]] = {}
+    started: list[Kept] = []
+
+    def start(wanted: Asked) -> Kept:
+        mine = idle.setdefault(wanted.python, [])
+        if not mine:
+            started.append(Kept(wanted, mine))
+            return started[-1]
+        return mine.pop()
+
+    yield start
+    for each in started:
+        each.end()
+
+
+@pytest.fixture(scope="session")
+def interpreters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("interpreters")
 
 
 @pytest.fixture
-def spec(libcuda: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """Return a function that makes a SPEC for a version, with failures to come and further options."""
+def alone() -> None:
+    """A worker of its own for every session, as ever."""
+
+
+@pytest.fixture
+def spec(
+    interpreters: Path,
+    workers: Callable[[Asked], Kept],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> Spec:
+    """Return a function that makes a SPEC for a version, with failures to come and further options.
+
+    Tests that take ``alone`` start workers as ever; the others share them.
+    """
     monkeypatch.setenv("GRAPHDEBUG_ALLOW_CODE", "1")
     monkeypatch.setenv("GRAPHDEBUG_HOME", str(tmp_path / "home"))
     allow_code(True)
+    if "alone" not in request.fixturenames:
+        monkeypatch.setattr(tensorrt_backend, "start", workers)
 
     def make(version: str, fails: str = "", cuda: str = "", **options: object) -> str:
-        python = tmp_path / f"python-{version}-{fails}{cuda}"
-        python.write_text(
-            "#!/bin/sh\n"
-            f"export FAKE_TENSORRT='{HERE / 'tensorrt_api' / version}.json' PYTHONPATH='{HERE / 'fake_tensorrt'}' "
-            f"LD_LIBRARY_PATH='{libcuda}' FAKE_TENSORRT_FAILS='{fails}' FAKE_CUDA_FAILS='{cuda}'\n"
-            f"exec '{sys.executable}' \"$@\"\n"
-        )
-        python.chmod(0o755)
+        python = interpreter(interpreters, version, fails, cuda)
         return ",".join([f"tensorrt:python={python}", *(f"{key}={value}" for key, value in options.items())])
 
     return make
@@ -90,6 +132,15 @@ def fixed(path: Path, op: str = "Relu") -> Path:
     models.write(path, nodes, [models.value("x", shape=shape)], [models.value("y", shape=shape)], weights, opset=17)
     proto = onnx.load(path)
     proto.ir_version = 8
+    onnx.save(proto, path)
+    return path
+
+
+def free(path: Path) -> Path:
+    """Return the same with a batch of any length."""
+    proto = onnx.load(fixed(path))
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.save(proto, path)
     return path
 
@@ -176,11 +227,7 @@ def test_what_a_version_lacks_is_said_with_the_version_that_has_it(
 
 @pytest.mark.parametrize("version", ["8.6.1", "11.4.0.106"])
 def test_free_shapes_take_those_of_the_first_run_or_a_profile(version: str, spec: Spec, tmp_path: Path) -> None:
-    path = fixed(tmp_path / "m.onnx")
-    proto = onnx.load(path)
-    for value in (*proto.graph.input, *proto.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
-    onnx.save(proto, path)
+    path = free(tmp_path / "m.onnx")
     session = backend(spec(version)).prepare(open_model(path), Mode.PLAIN)
     for batch in (2, 5):
         found = session.infer(feeds(batch), ["y"])["y"]
@@ -233,7 +280,7 @@ def test_every_bad_end_is_a_sentence(fails: str, cuda: str, sentence: str, spec:
         session.infer(feeds(), ["y"])
 
 
-def test_without_tensorrt_or_a_gpu_the_probe_says_how_to_get_them(spec: Spec, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_tensorrt_or_a_gpu_the_probe_says_how_to_get_them(alone: None, spec: Spec) -> None:
     there = backend(f"tensorrt:python={sys.executable}").probe()
     assert not there.available and there.reason.endswith("or name an interpreter that has it with python=.")
     assert "pip install tensorrt" in there.reason
@@ -283,12 +330,33 @@ def test_layers_are_left_as_a_file_and_an_engine_is_timed_and_profiled(spec: Spe
     session: Any = backend(spec("11.4.0.106")).prepare(open_model(fixed(tmp_path / "m.onnx")), Mode.PLAIN)
     layers = json.loads(session.files["layers.json"].read_text())["Layers"]
     assert [layer["LayerType"] for layer in layers] == ["MatMul", "Add", "Relu"]
-    taken = session.time(feeds(), 2, 5, 0.0)
-    assert {
-        name: len(taken[name]) for name in ("latency", "enqueue", "copy_in", "compute", "copy_out")
-    } == dict.fromkeys(("latency", "enqueue", "copy_in", "compute", "copy_out"), 5)
-    assert all(whole >= part for whole, part in zip(taken["latency"], taken["enqueue"], strict=True))
-    assert session.profile(feeds(), 1, 3) == dict.fromkeys(("MatMul_0", "Add_1", "Relu_2"), [0.25] * 3)
+    assert isinstance(session, Timed) and isinstance(session, Profiled)
+    given = feeds()
+    for streams, iterations in ((1, 5), (3, 4)):
+        taken = session.time_runs(given, ["y"], Runs(iterations, streams=streams))
+        assert [len(each) for each in taken.streams] == [iterations] * streams
+        assert {name: len(times) for name, times in taken.phases.items()} == dict.fromkeys(PHASES, iterations * streams)
+        latencies = [each for stream in taken.streams for each in stream]
+        for name in PHASES:
+            assert all(0 <= part <= whole for part, whole in zip(taken.phases[name], latencies, strict=True)), name
+        assert max(map(sum, taken.streams)) <= taken.wall * 1.001
+    assert len(session.time_runs(given, ["y"], Runs(10**6, seconds=0.02)).streams[0]) < 10**6
+    found = session.profile_runs(given, 3)
+    assert [(each.name, each.op, each.nodes, each.seconds) for each in found] == [
+        (name, name.partition("_")[0], (name,), (0.25e-3,) * 3) for name in ("MatMul_0", "Add_1", "Relu_2")
+    ]
+    assert session.infer(given, ["y"])["y"].shape == (2, 64)
+    session.close()
+
+
+def test_one_profile_of_an_old_version_serves_one_stream(spec: Spec, tmp_path: Path) -> None:
+    model = open_model(free(tmp_path / "m.onnx"))
+    session: Any = backend(spec("8.6.1")).prepare(model, Mode.PLAIN)
+    with pytest.raises(BackendError, match=r"8\.6\.1 does not run this engine in 2 streams .* Measure one stream\.$"):
+        session.time_runs(feeds(), ["y"], Runs(1, streams=2))
+    session.close()
+    session = backend(spec("11.4.0.106")).prepare(model, Mode.PLAIN)
+    assert len(session.time_runs(feeds(), ["y"], Runs(1, streams=2)).streams) == 2
     session.close()
 
 
@@ -322,7 +390,9 @@ def test_what_tensorrt_does_not_take_is_listed_before_building(spec: Spec, tmp_p
         assert support_of(support).values == {0: "taken", 1: "taken", 2: "not taken"}
 
 
-def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(spec: Spec, tmp_path: Path) -> None:
+def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(
+    alone: None, spec: Spec, tmp_path: Path
+) -> None:
     path = models.chain(tmp_path / "m.onnx")
     where = spec("11.4.0.106")
     result = engine_job(EngineRequest(ModelLocation(str(path)), where, dims={"batch": 3}), tmp_path, silent)
@@ -333,6 +403,10 @@ def test_the_layers_of_a_built_engine_are_kept_as_a_graph_and_beside_a_run(spec:
     folder.mkdir()
     run_job(RunRequest(ModelLocation(str(path)), where, mode="plain"), folder, silent)
     assert (folder / "layers.json").read_text() == (tmp_path / "layers.json").read_text()
+    sides = [Side(each, ModelLocation(str(path))) for each in ("onnxruntime", where)]
+    compared = compare_job(CompareRequest(*sides, feeds=FeedSpec(dims={"batch": 3})), folder, silent)
+    assert compared.verdict.matched == 3 and not (folder / "reference-layers.json").exists()
+    assert len(json.loads((folder / "candidate-layers.json").read_text())["Layers"]) == 3
 
 
 def test_outputs_whose_shape_depends_on_values_grow(spec: Spec, tmp_path: Path) -> None:

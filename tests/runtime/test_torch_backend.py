@@ -20,7 +20,8 @@ from graphdebug.runtime.backend import BackendError, Mode
 from graphdebug.runtime.bounded import prepare_bounded
 from graphdebug.runtime.registry import backend, incomplete
 from graphdebug.runtime.spec import SpecError, parse_spec
-from graphdebug.runtime.torch_backend import matched
+from graphdebug.runtime.timing import Profiled, Runs, Timed
+from graphdebug.runtime.torch_backend import matched, module_times
 from tests.bridge import torch_networks
 from tests.conftest import ROOT
 from tests.runtime import small_models as models
@@ -260,4 +261,50 @@ def test_the_model_itself_is_converted_where_the_converter_is_there(samples: Pat
     theirs, ours = session.infer(feeds, session.tensors), exposed.infer(feeds, exposed.tensors)
     assert theirs.keys() == ours.keys()
     assert all(np.allclose(theirs[name], ours[name], atol=1e-5) for name in ours)
+    session.close()
+
+
+def test_a_network_is_timed_where_it_runs_and_by_module(samples: Path) -> None:
+    model = open_model(samples / "resnet_dynamo.onnx")
+    feeds = {"image": np.random.default_rng(0).standard_normal((1, 3, 32, 32), np.float32)}
+    session = backend(f"{RESNET},threads=1").prepare(model, Mode.PLAIN)
+    assert isinstance(session, Timed) and isinstance(session, Profiled)
+    taken = session.time_runs(feeds, session.outputs, Runs(4, streams=2))
+    assert [len(stream) for stream in taken.streams] == [4, 4] and taken.phases == {}
+    assert max(map(sum, taken.streams)) <= taken.wall * 1.001
+    layers = session.profile_runs(feeds, 3)
+    session.close()
+    assert all(len(layer.seconds) == 3 and min(layer.seconds) > 0 for layer in layers)
+    ops = {name: node.op_type for name, node in zip(model.graphs[""].names, model.graphs[""].nodes, strict=True)}
+    found = {layer.name: (layer.op, {ops[name] for name in layer.nodes}) for layer in layers}
+    convolutions = [nodes for op, nodes in found.values() if op == "Conv2d"]
+    assert len(convolutions) == 9 and all(nodes == {"Conv"} for nodes in convolutions)
+    assert "stages.0.conv1 + stages.0.bn1" in found  # the export folded one into the other
+    rows = [
+        {"name": layer.name.partition(" + ")[0], "what": layer.op, "nanoseconds": [3]}
+        for layer in layers
+        if layer.op == "Conv2d"
+    ]
+    older = open_model(samples / "resnet_torchscript.onnx").graphs[""]  # which keeps the convolution's name
+    bn = {"name": "stages.0.bn1", "what": "BatchNorm2d", "nanoseconds": [4]}
+    at = next(at for at, row in enumerate(rows) if row["name"] == "stages.0.conv1") + 1
+    joined = module_times(older, [*rows[:at], bn, *rows[at:]])
+    assert [(each.nodes, each.seconds) for each in joined if "bn1" in each.name] == [
+        (("/stages/stages.0/conv1/Conv",), (7e-9,))
+    ]
+    told = [name for layer in layers for name in layer.nodes]
+    assert len(told) == len(set(told))  # no node's time is told twice
+
+
+def test_a_network_that_changes_while_it_runs_has_one_stream(tmp_path: Path) -> None:
+    model = open_model(ROOT / "sample_models" / "resnet_dynamo.onnx")
+    session = backend(f"{RESNET},mode=train").prepare(model, Mode.PLAIN)
+    assert isinstance(session, Timed)
+    feeds = {"image": np.random.default_rng(0).standard_normal((2, 3, 32, 32), np.float32)}
+    before = session.infer(feeds, session.outputs)
+    assert len(session.time_runs(feeds, session.outputs, Runs(3)).streams[0]) == 3
+    after = session.infer(feeds, session.outputs)
+    assert all(np.array_equal(before[name], after[name]) for name in session.outputs)
+    with pytest.raises(BackendError, match="measure one stream, or mode=eval"):
+        session.time_runs(feeds, session.outputs, Runs(3, streams=2))
     session.close()

@@ -12,7 +12,8 @@ from graphdebug.model.document import open_model
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.outcomes import latency_of
 from graphdebug.runtime.backend import BackendError
-from graphdebug.runtime.latency import LatencyRequest, latency_job
+from graphdebug.runtime.latency import latency_job
+from graphdebug.runtime.latency_records import LatencyRequest
 from graphdebug.runtime.trace import TRACE_FILE, spans
 from tests.runtime import small_models as models
 

@@ -20,6 +20,7 @@ int cuMemcpyDtoHAsync_v2(void *to, address from, size_t size, void *stream) { me
 int cuStreamCreate(void **stream, unsigned flags) { *stream = malloc(8); return 0; }
 int cuStreamSynchronize(void *stream) { return stream == 0; }
 int cuEventCreate(void **event, unsigned flags) { *event = malloc(sizeof(struct timespec)); return 0; }
+int cuEventDestroy_v2(void *event) { free(event); return 0; }
 int cuEventRecord(void *event, void *stream) { clock_gettime(CLOCK_MONOTONIC, event); return 0; }
 int cuEventElapsedTime(float *milliseconds, void *start, void *end) {
   struct timespec *a = start, *b = end;

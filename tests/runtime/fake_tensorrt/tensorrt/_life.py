@@ -336,6 +336,10 @@ class ICudaEngine:
     def create_execution_context(self, *strategy):
         context = _new("IExecutionContext")
         context._engine, context._shapes, context._addresses, context._allocators = self, {}, {}, {}
+        # Before version 10 a profile serves one context, unless PROFILE_SHARING_0806 is asked for.
+        free = any(-1 in self._shape(value.name) for value in self._model.graph.input)
+        context._lacks_profile = _major() < 10 and free and vars(self).get("_in_use", False)
+        self._in_use = True
         return context
 
     def create_engine_inspector(self):
@@ -374,7 +378,11 @@ class EngineInspector:
 class IExecutionContext:
     def set_input_shape(self, name, shape):
         least, _, most = self._engine._range(name)
-        fine = len(shape) == len(least) and all(low <= at <= high for low, at, high in zip(least, shape, most))
+        fine = (
+            not self._lacks_profile
+            and len(shape) == len(least)
+            and all(low <= at <= high for low, at, high in zip(least, shape, most))
+        )
         if fine:
             self._shapes[name] = tuple(shape)
         return fine
