@@ -27,7 +27,10 @@ st.code(str(usage.root), language=None)
 probes = _probe()
 st.subheader("Backends")
 rows = [{"backend": one.spec, "runs here": one.available, "reason": one.reason} for one in probes]
-widths = {name: st.column_config.Column(width=width) for name, width in {"backend": 230, "runs here": 80}.items()}
+widths = {
+    name: st.column_config.Column(width=width)
+    for name, width in {"backend": 230, "runs here": 80, "reason": 930}.items()
+}
 st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=widths, height="content")
 left, right = st.columns(2, gap="large")
 with left:
