@@ -6,7 +6,6 @@ import streamlit as st
 from graphdebug.jobs import diagnosis
 from graphdebug.model.units import size_text
 from graphdebug.ui import state
-from graphdebug.ui.words import plain
 
 _probe = st.cache_data(ttl=600, show_spinner="Trying the backends…")(diagnosis.probe)
 
@@ -27,11 +26,12 @@ st.code(str(usage.root), language=None)
 
 probes = _probe()
 st.subheader("Backends")
-rows = [
-    {"backend": plain(one.spec), "runs here": "✓ yes" if one.available else "✗ no", "why not": plain(one.reason)}
-    for one in probes
-]
-st.table(pd.DataFrame(rows), hide_index=True)  # reasons are sentences: they must wrap
+rows = [{"backend": one.spec, "runs here": one.available, "reason": one.reason} for one in probes]
+widths = {
+    name: st.column_config.Column(width=width)
+    for name, width in {"backend": 230, "runs here": 80, "reason": 930}.items()
+}
+st.dataframe(pd.DataFrame(rows), hide_index=True, column_config=widths, height="content")
 left, right = st.columns(2, gap="large")
 with left:
     st.subheader("Versions")

@@ -121,7 +121,7 @@ def missing_provider(provider: str) -> str:
     """Return the sentence for an execution provider that cannot be used here, with the way to get it."""
     way = WAYS.get(provider)
     hint = (
-        f"`pip install {way}` in an environment of its own, and name that one's interpreter with python="
+        f"`pip install {way}` in an environment that python= names"
         if way
         else "install a build of ONNX Runtime that includes it"
     )
