@@ -106,7 +106,7 @@ def bench(
 
             write_text(str(csv_target), bench_csv(result))
         if as_json:
-            from graphdebug.bench.json import to_json
+            from graphdebug.model.record_json import to_json
 
             write_text("-", to_json(result))
         else:

@@ -57,7 +57,7 @@ def check(model: Path, targets: tuple[str, ...], as_json: bool, fix: Path | None
         _write_recipe(result, model, fix)
     with reader_may_leave():
         if as_json:
-            from graphdebug.deploy.json import to_json
+            from graphdebug.model.record_json import to_json
 
             write_text("-", to_json(result))
         else:

@@ -126,7 +126,7 @@ def _write_reports(result: CompareResult, report: Path | None, json_target: str 
 
         write_text(str(report), to_html(result, draw(result)))
     if json_target is not None:
-        from graphdebug.report.json import to_json
+        from graphdebug.model.record_json import to_json
 
         write_text(json_target, to_json(result))
     if csv_target is not None:

@@ -30,8 +30,8 @@ def diff(model: Path, model_b: Path, as_json: bool) -> int:
     exit code is 0 when nothing differs, 1 when something does and 2 when a file cannot be read.
     """
     from graphdebug.diff.engine import DIFF_JOB
-    from graphdebug.diff.json import to_json
     from graphdebug.diff.records import DiffRequest, ModelDiff
+    from graphdebug.model.record_json import to_json
 
     request = DiffRequest(ModelLocation(str(model.absolute())), ModelLocation(str(model_b.absolute())))
     with job_folder() as folder:

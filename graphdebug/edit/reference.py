@@ -14,7 +14,7 @@ import msgspec
 
 from graphdebug.edit.operations import ANY, OPERATIONS
 from graphdebug.edit.recipe import Source
-from graphdebug.model.json_schema import json_schema
+from graphdebug.model.record_json import json_schema
 
 BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from graphdebug.edit.extraction import ExtractPart
 from graphdebug.extract import runner
 from graphdebug.extract.errors import ExtractError
-from graphdebug.extract.manifest import to_json
 from graphdebug.extract.part import learned_types, with_known_types, write_part
 from graphdebug.extract.plan import Part, SplitPlan, at_values, by_scope, into_parts
 from graphdebug.extract.proof import prove
@@ -27,6 +26,7 @@ from graphdebug.extract.records import (
 )
 from graphdebug.model.cutting import is_typed
 from graphdebug.model.document import Model, open_model
+from graphdebug.model.record_json import to_json
 from graphdebug.model.records import ValueInfo, ValueType
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.model.save import external_files

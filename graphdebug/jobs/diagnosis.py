@@ -34,6 +34,8 @@ _PACKAGES = (
     "starlette",
 )
 _PROBE_SECONDS = 60
+_OTHERS = ("reference", "reference:dtype=float64", "torch:convert=1", "tensorrt", "triton:model=any")
+"""What is tried beside ONNX Runtime's providers; PyTorch with what needs no code of the user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def probe_job(request: ProbeRequest, folder: Path, progress: Progress) -> ProbeR
 
     there = sorted(onnxruntime.get_available_providers(), key=lambda name: name != CPU)
     short = [name.removesuffix("ExecutionProvider").lower() for name in dict.fromkeys([*there, *WAYS])]
-    specs = [*(f"onnxruntime:provider={name}" for name in short), "reference"]
+    specs = [*(f"onnxruntime:provider={name}" for name in short), *_OTHERS]
     probes = []
     for position, spec in enumerate(specs):
         progress(position / len(specs), f"Trying {spec}")

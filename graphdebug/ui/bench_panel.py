@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 import streamlit as st
 
-from graphdebug.bench.json import to_json
 from graphdebug.bench.records import BenchResult, Measurement, Ratio
+from graphdebug.model.record_json import to_json
 from graphdebug.model.units import size_text
 from graphdebug.report.bench_csv import bench_csv
 from graphdebug.ui import state

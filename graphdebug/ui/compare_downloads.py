@@ -6,10 +6,10 @@ from pathlib import PurePath
 import streamlit as st
 
 from graphdebug.compare.records import CompareResult
+from graphdebug.model.record_json import to_json
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.report.csv import to_csv
 from graphdebug.report.html import to_html
-from graphdebug.report.json import to_json
 from graphdebug.report.picture import draw
 from graphdebug.ui import state
 from graphdebug.workspace.entries import JobEntry, ModelEntry

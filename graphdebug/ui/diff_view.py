@@ -7,10 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from graphdebug.diff.engine import DIFF_JOB
-from graphdebug.diff.json import to_json
 from graphdebug.diff.records import DiffRequest, ModelDiff
 from graphdebug.diff.words import Line, lines
 from graphdebug.jobs import service
+from graphdebug.model.record_json import to_json
 from graphdebug.ui import state
 from graphdebug.ui.graph_view.pair import choose_beside
 from graphdebug.ui.job_progress import failure, follow

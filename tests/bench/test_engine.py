@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from graphdebug.bench.engine import BenchError, bench_job
-from graphdebug.bench.json import from_json, to_json
 from graphdebug.bench.records import BENCH_JOB, BenchRequest, BenchResult
 from graphdebug.bench.side import RunningSide
+from graphdebug.model.record_json import from_json, to_json
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.bench_csv import COLUMNS, bench_csv
 from graphdebug.runtime.backend import BackendError
@@ -78,7 +78,7 @@ def test_backends_take_turns_there_and_back(swept: tuple[BenchResult, list[str]]
 
 def test_results_travel_as_json_and_csv(swept: tuple[BenchResult, list[str]]) -> None:
     result, _ = swept
-    assert from_json(to_json(result)) == result
+    assert from_json(to_json(result), BenchResult) == result
     head, *lines = bench_csv(result).splitlines()
     assert head == ",".join(COLUMNS)
     assert len(lines) == 8

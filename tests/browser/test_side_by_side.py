@@ -10,7 +10,8 @@ import pytest
 from onnx import NodeProto, TensorProto, helper
 from playwright.sync_api import Page, expect
 
-from graphdebug.diff.json import from_json
+from graphdebug.diff.records import ModelDiff
+from graphdebug.model.record_json import from_json
 from graphdebug.view.differences import Kind
 from tests.browser.opening import opened, settled
 from tests.engines import layer_info
@@ -121,7 +122,7 @@ def test_what_differs_is_said_in_words_and_leads_to_its_place(
     with page.expect_download() as download:
         page.get_by_role("button", name=re.compile("json")).click()
     assert download.value.suggested_filename == "resnet_torchscript to edited.diff.json"
-    found = from_json(Path(download.value.path()).read_bytes())
+    found = from_json(Path(download.value.path()).read_bytes(), ModelDiff)
     assert sorted(node.kind for graph in found.graphs for node in graph.nodes) == [Kind.CHANGED, Kind.RIGHT]
     page.reload()
     table = page.get_by_test_id("stDataFrame")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import jsonschema
 
-from graphdebug.bench.json import from_json, schema
+from graphdebug.bench.records import BenchResult
+from graphdebug.model.record_json import from_json, json_schema
 from graphdebug.report.bench_csv import COLUMNS
 from tests.cli.conftest import Run
 
@@ -31,14 +32,14 @@ def test_a_table_the_ratio_and_the_hottest_nodes(run: Run, samples: Path, tmp_pa
 def test_json_fits_its_schema(run: Run, samples: Path) -> None:
     done = run("bench", samples / "mlp.onnx", *QUICK, "--sweep", "batch=1,3", "--streams", "1,2", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    jsonschema.validate(json.loads(done.stdout), schema())
-    result = from_json(done.stdout)
+    jsonschema.validate(json.loads(done.stdout), json_schema(BenchResult))
+    result = from_json(done.stdout, BenchResult)
     assert [(each.dims["batch"], each.streams) for each in result.measurements] == [(1, 1), (1, 2), (3, 1), (3, 2)]
 
 
 def test_the_schema_in_the_documentation_is_the_code_s() -> None:
-    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(schema())), (
-        "write docs/bench-schema.json anew from bench.json.schema()"
+    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema(BenchResult))), (
+        "write docs/bench-schema.json anew: record_json.json_schema(BenchResult)"
     )
 
 

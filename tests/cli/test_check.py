@@ -6,7 +6,8 @@ from pathlib import Path
 import jsonschema
 from onnx import TensorProto, helper
 
-from graphdebug.deploy.json import schema
+from graphdebug.deploy.records import DeployResult
+from graphdebug.model.record_json import json_schema
 from tests.cli.conftest import Run
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -45,11 +46,13 @@ def test_json_fits_its_schema_and_the_schema_is_the_code_s(run: Run, tmp_path: P
     model = relu(tmp_path / "m.onnx", opset=21)
     printed = run("check", model, "--target", "onnxruntime", "--target", "tensorrt:version=8.6", "--json")
     found = json.loads(printed.stdout)
-    jsonschema.validate(found, schema())
+    jsonschema.validate(found, json_schema(DeployResult))
     assert found["version"] == 1
     here, there = found["targets"]
     assert here["confirmed"]["loads"] is True
     assert there["findings"][0]["rule"] == "opset-too-new"
     assert there["findings"][0]["remedy"]["operations"] == [{"operation": "convert-opset", "version": 17}]
-    said = "write docs/deployment-schema.json anew from deploy.json.schema()"
-    assert json.loads((DOCS / "deployment-schema.json").read_text()) == json.loads(json.dumps(schema())), said
+    said = "write docs/deployment-schema.json anew: record_json.json_schema(DeployResult)"
+    assert json.loads((DOCS / "deployment-schema.json").read_text()) == json.loads(
+        json.dumps(json_schema(DeployResult))
+    ), said

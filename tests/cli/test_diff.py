@@ -5,7 +5,8 @@ from pathlib import Path
 
 import jsonschema
 
-from graphdebug.diff.json import schema
+from graphdebug.diff.records import ModelDiff
+from graphdebug.model.record_json import json_schema
 from tests.cli.conftest import Run
 
 
@@ -19,7 +20,7 @@ def test_exit_codes_words_and_json(run: Run, samples: Path, tmp_path: Path) -> N
         "Opset ai.onnx: '20' → '18'." in words.stdout and "21 nodes that are the same have other names" in words.stdout
     )
     found = json.loads(data.stdout)
-    jsonschema.validate(found, schema())
+    jsonschema.validate(found, json_schema(ModelDiff))
     assert found["version"] == 1 and found["left"] == "resnet_dynamo.onnx"
     assert words.stdout.splitlines()[: len(found["sentences"])] == found["sentences"]
 

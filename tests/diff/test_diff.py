@@ -13,11 +13,11 @@ import pytest
 from onnx import numpy_helper
 
 from graphdebug.diff.engine import diff
-from graphdebug.diff.json import from_json, schema, to_json
 from graphdebug.diff.records import ModelDiff
 from graphdebug.edit.editor import Editor
 from graphdebug.edit.errors import EditError
 from graphdebug.model.document import Model, open_model
+from graphdebug.model.record_json import from_json, json_schema, to_json
 from graphdebug.model.shapes import infer_types
 from graphdebug.view.differences import Kind
 from tests.edit.running import tried
@@ -197,10 +197,10 @@ def test_two_exports_of_one_network(opened: Callable[..., Model]) -> None:
 def test_json_reads_back_fits_its_schema_and_is_documented(opened: Callable[..., Model]) -> None:
     for left, right in (("resnet_dynamo.onnx", "resnet_torchscript.onnx"), ("mlp.onnx", "broken.onnx")):
         found = diff(opened(left), opened(right))
-        assert from_json(to_json(found)) == found
-        jsonschema.validate(json.loads(to_json(found)), schema())
-    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(schema())), (
-        "write docs/diff-schema.json anew from graphdebug.diff.json.schema()"
+        assert from_json(to_json(found), ModelDiff) == found
+        jsonschema.validate(json.loads(to_json(found)), json_schema(ModelDiff))
+    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema(ModelDiff))), (
+        "write docs/diff-schema.json anew: record_json.json_schema(ModelDiff)"
     )
 
 
@@ -230,7 +230,7 @@ def test_after_any_edit(path: Path) -> None:
         except EditError:
             continue
         found = diff(model, after.model)
-        assert from_json(to_json(found)) == found
+        assert from_json(to_json(found), ModelDiff) == found
         assert found.same == (found.sentences == ("Nothing differs.",))
         assert found.same or after.splices
         assert diff(after.model, after.model).same

@@ -17,11 +17,11 @@ from graphdebug.edit.changing import SetOperator
 from graphdebug.edit.operation import edited
 from graphdebug.extract.errors import ExtractError
 from graphdebug.extract.flow import Flow
-from graphdebug.extract.manifest import from_json, schema
-from graphdebug.extract.records import SPLIT_JOB, SplitRequest, SplitResult
+from graphdebug.extract.records import SPLIT_JOB, Manifest, SplitRequest, SplitResult
 from graphdebug.extract.split import split_job
 from graphdebug.jobs import service
 from graphdebug.model.document import open_model
+from graphdebug.model.record_json import from_json, json_schema
 from graphdebug.model.records import ModelLocation
 from graphdebug.runtime.requests import FeedSpec
 from graphdebug.workspace.store import Workspace
@@ -51,8 +51,8 @@ def test_parts_chain_to_the_whole_and_the_runner_does_so_too(samples: Path, tmp_
     assert done.files[:5] == ("manifest.json", "run.py", "01_block1_out.onnx", "02_block3_out.onnx", "03_y.onnx")
     parts = tmp_path / "parts"
     text = (parts / "manifest.json").read_text()
-    assert from_json(text) == done.manifest
-    jsonschema.validate(json.loads(text), schema())
+    assert from_json(text, Manifest) == done.manifest
+    jsonschema.validate(json.loads(text), json_schema(Manifest))
     ran = run_alone(parts, "feeds.npz", tmp_path / "out.npz", "--check", whole)
     assert (ran.returncode, ran.stdout) == (0, "'y': largest difference 0\n"), ran.stderr
     assert np.load(tmp_path / "out.npz")["y"].shape == (3, 8, 24, 24)
@@ -236,4 +236,4 @@ def test_as_a_job_of_the_workspace(workspace: Workspace, samples: Path) -> None:
 
 def test_the_schema_in_the_docs_is_that_of_the_code() -> None:
     said = "python -m graphdebug.extract.manifest > docs/split-schema.json"
-    assert json.loads((DOCS / "split-schema.json").read_text()) == json.loads(json.dumps(schema())), said
+    assert json.loads((DOCS / "split-schema.json").read_text()) == json.loads(json.dumps(json_schema(Manifest))), said

@@ -17,11 +17,11 @@ from graphdebug.compare.judge import judge, unjudged
 from graphdebug.compare.pairing import Pair, Place
 from graphdebug.compare.records import CompareRequest, CompareResult, ObserverEffect, Side, Tolerance
 from graphdebug.compare.verdict import give_verdict
+from graphdebug.model.record_json import from_json, json_schema, to_json
 from graphdebug.model.records import ModelLocation
 from graphdebug.report.colors import step, worst_by_node
 from graphdebug.report.csv import COLUMNS, to_csv
 from graphdebug.report.html import to_html
-from graphdebug.report.json import from_json, schema, to_json
 from graphdebug.report.picture import SELECTION, Picture, draw
 from graphdebug.report.plot import error_plot
 
@@ -59,14 +59,14 @@ def result():
 
 def test_json_reads_back_and_fits_its_schema(result):
     text = to_json(result)
-    assert from_json(text) == result
-    jsonschema.validate(json.loads(text), schema())
+    assert from_json(text, CompareResult) == result
+    jsonschema.validate(json.loads(text), json_schema(CompareResult))
     assert "NaN" not in re.sub(r'"[^"]*"', "", text) and "Infinity" not in re.sub(r'"[^"]*"', "", text)
 
 
 def test_the_schema_in_the_documentation_is_the_code_s():
-    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(schema())), (
-        "write docs/report-schema.json anew from report.json.schema()"
+    assert json.loads(SCHEMA.read_text()) == json.loads(json.dumps(json_schema(CompareResult))), (
+        "write docs/report-schema.json anew: record_json.json_schema(CompareResult)"
     )
 
 
