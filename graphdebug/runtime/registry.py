@@ -164,7 +164,7 @@ _BACKENDS: dict[str, tuple[str, BackendInfo]] = {
         "graphdebug.runtime.reference_backend:ReferenceBackend",
         BackendInfo(
             "reference",
-            "ONNX reference, float64 referee",
+            "ONNX reference",
             "The operators as the ONNX specification words them, in NumPy: slow, unoptimised, the yardstick. In "
             "float64: a referee that says which of two engines is nearer the truth.",
             (

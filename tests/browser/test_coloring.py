@@ -98,7 +98,7 @@ def test_every_overlay(page: Page, server: str, samples: Path, tmp_path: Path) -
     measure(page)
     # A Relu that follows a Conv has no time of its own.
     expect(page.locator(VIEW).get_by_text(re.compile(r"fused away, folded or not run \(\d+\)"))).to_be_visible()
-    choose(page, "Execution provider", "Execution provider, optimisation all")
+    choose(page, "Execution provider, measured", "Execution provider, optimisation all")
     expect(page.locator(VIEW).get_by_text(re.compile("CPU \\("))).to_be_visible()
     (tmp_path / "mine.csv").write_text("node,cost,team\nn:0,1,red\nn:7,200,blue\n")
     page.get_by_test_id("stExpander").locator("input[type=file]").set_input_files(str(tmp_path / "mine.csv"))

@@ -90,13 +90,15 @@ class GraphView {
   }
 
   /** The same model after an edit: what one looks at stays where it is, and the choice in sight even if it is in a group now. */
-  #showEdited(select) {
-    this.source = new Source(this.data.model, this.data.revision);
+  async #showEdited(select) {
+    const source = (this.source = new Source(this.data.model, this.data.revision));
     const { graph, id } = isNews(this.data.model, select) ? select : { graph: this.graph, id: this.choice.id };
     if (graph !== this.graph) return void this.#enter(graph, id, false);
     this.marking.edited();
     const inSight = !this.choice.id || (this.scene && this.scene.anchorOf(this.choice.id) >= 0);
-    this.loader.load({ choose: id, edited: true, tell: false, ...(inSight && id ? { reveal: id } : {}) });
+    const change = { choose: id, edited: true, tell: false };
+    await this.loader.load(change);
+    if (inSight && id && this.source === source && this.scene?.anchorOf(id) < 0) this.loader.load({ ...change, reveal: id });
   }
 
   #openModel(model, select) {
