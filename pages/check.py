@@ -37,7 +37,8 @@ def workbench(known: ModelEntry) -> None:
             verdict(target)
             findings_view(entry, target)
     with left:
-        graph_column(entry, "check", overlay_of(entry, target) if target is not None else None)
+        overlay = overlay_of(entry, job.id, target) if job is not None and target is not None else None
+        graph_column(entry, "check", overlay)
     edit_session.say()
     if (entry.id, entry.revision) != (known.id, known.revision):
         st.rerun()

@@ -7,13 +7,11 @@ import streamlit as st
 
 from graphdebug.api.models import model_of
 from graphdebug.bench.records import BenchResult
-from graphdebug.jobs import service
 from graphdebug.model.index import GraphIndex
 from graphdebug.model.refs import MAIN_GRAPH
 from graphdebug.runtime.backend import BackendError
-from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult, NodeTime
+from graphdebug.runtime.latency_records import LatencyResult, NodeTime
 from graphdebug.runtime.registry import profiles
-from graphdebug.runtime.requests import FeedSpec
 from graphdebug.runtime.spec import parse_spec
 from graphdebug.runtime.trace import TRACE_FILE, Span, spans
 from graphdebug.ui import state
@@ -21,6 +19,7 @@ from graphdebug.ui.backend_form import spec_title
 from graphdebug.ui.bench_plots import timeline
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.last_feeds import remembered_feeds
+from graphdebug.ui.latency_form import start_measuring
 from graphdebug.ui.name_column import full_names, name_cells, name_column
 from graphdebug.ui.results import finished, latency_result
 from graphdebug.ui.row_choice import ROW_MODES, chosen_row, mark_row
@@ -68,21 +67,8 @@ def _ask(entry: ModelEntry, result: BenchResult | None, job: JobEntry | None) ->
         spec = st.selectbox("Backend to profile", specs, format_func=spec_title, key=f"bench:profile:{'|'.join(specs)}")
     busy = job is not None and job.state.active
     if right.button("Profile", icon=":material/local_fire_department:", disabled=busy, width="stretch"):
-        _start(entry, spec, result.request.feeds if result is not None else remembered_feeds(entry.id))
-
-
-def _start(entry: ModelEntry, spec: str, feeds: FeedSpec) -> None:
-    request = LatencyRequest(entry.location, spec, feeds)
-    title = f"{entry.name} on {spec_title(spec)}"
-    try:
-        job_id = service.submit(
-            state.workspace(), "measure", LATENCY_JOB, request, model_id=entry.id, title=title, limits=LIMITS
-        )
-    except WorkspaceError as error:
-        st.error(plain(str(error)))
-        return
-    state.set_parameters(color=f"{_LATENCY}:{job_id}")
-    st.rerun()
+        feeds = result.request.feeds if result is not None else remembered_feeds(entry.id)
+        start_measuring(entry, spec, feeds, f"{entry.name} on {spec_title(spec)}", _LATENCY)
 
 
 def _show(entry: ModelEntry, job: JobEntry) -> None:

@@ -216,14 +216,20 @@ def _apply(entry: ModelEntry, findings: Sequence[DeployFinding]) -> None:
         edit_session.replay(now, wanted)
 
 
-def overlay_of(entry: ModelEntry, target: TargetResult) -> Overlay | None:
-    """Return the overlay of the worst finding of each node of the graph that is looked at."""
-    model, graph = model_of(entry), state.parameter("graph") or MAIN_GRAPH
+def overlay_of(entry: ModelEntry, job_id: str, target: TargetResult) -> Overlay | None:
+    """Return the overlay of the worst finding of each node of the graph that is looked at; ``target`` is of a job."""
+    graph = state.parameter("graph") or MAIN_GRAPH
+    return _overlay((job_id, target.target, entry.id, entry.revision), graph, entry, target)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _overlay(version: tuple[object, ...], graph: str, _entry: ModelEntry, _target: TargetResult) -> Overlay | None:
+    model = model_of(_entry)
     if graph not in model.graphs:
         return None
     found = [
         Finding(each.severity, each.rule, each.message, each.graph, each.node, each.tensor)
-        for each in target.findings
+        for each in _target.findings
         if each.graph == graph
     ]
     data = findings_of(model, graph, found)

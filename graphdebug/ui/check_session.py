@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import msgspec
 import streamlit as st
 
 from graphdebug.deploy.records import CHECK_JOB, DeployRequest, DeployResult
 from graphdebug.jobs import service
 from graphdebug.ui import state
+from graphdebug.ui.results import is_of_earlier_state
 from graphdebug.ui.words import plain
 from graphdebug.workspace.disk import WorkspaceError
 from graphdebug.workspace.entries import JobEntry, JobState, ModelEntry
@@ -20,11 +20,8 @@ _LOOKED_AT = 8
 
 def last_check(entry: ModelEntry) -> JobEntry | None:
     """Return the newest check of the open model as it is now; None when there is none."""
-    for job in state.workspace().jobs(KIND, entry.id, limit=_LOOKED_AT):
-        request = _request(job)
-        if request is not None and request.model == entry.location:
-            return job
-    return None
+    jobs = state.workspace().jobs(KIND, entry.id, limit=_LOOKED_AT)
+    return next((job for job in jobs if not is_of_earlier_state(entry, job)), None)
 
 
 def start_check(entry: ModelEntry, targets: Sequence[str]) -> JobEntry | None:
@@ -64,10 +61,3 @@ def outcome_of(job: JobEntry) -> DeployResult | None:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _read(root: object, job_id: str) -> DeployResult:
     return service.result(state.workspace(), job_id, DeployResult)
-
-
-def _request(job: JobEntry) -> DeployRequest | None:
-    try:
-        return msgspec.json.decode(job.request, type=DeployRequest)
-    except msgspec.MsgspecError:
-        return None

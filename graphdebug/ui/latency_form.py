@@ -5,6 +5,7 @@ import streamlit as st
 from graphdebug.jobs import service
 from graphdebug.runtime.backend import BackendSpec
 from graphdebug.runtime.latency_records import LATENCY_JOB, LIMITS, LatencyRequest, LatencyResult
+from graphdebug.runtime.requests import FeedSpec
 from graphdebug.ui import state
 from graphdebug.ui.job_progress import failure, follow
 from graphdebug.ui.last_feeds import remembered_feeds
@@ -45,8 +46,14 @@ def _start(entry: ModelEntry, name: str, level: str, provider: str) -> None:
         return
     chosen = {"opt": (level, "all"), "provider": (provider or "cpu", "cpu")}
     options = tuple((key, value) for key, (value, usual) in chosen.items() if value != usual)
-    request = LatencyRequest(entry.location, str(BackendSpec("onnxruntime", options)), remembered_feeds(entry.id))
+    spec = str(BackendSpec("onnxruntime", options))
     title = f"{entry.name} on {provider or 'cpu'}, optimisation {level}"
+    start_measuring(entry, spec, remembered_feeds(entry.id), title, name)
+
+
+def start_measuring(entry: ModelEntry, spec: str, feeds: FeedSpec, title: str, name: str) -> None:
+    """Measure the open model on ``spec`` in the background, and colour the graph by what comes of it (``name``)."""
+    request = LatencyRequest(entry.location, spec, feeds)
     try:
         job_id = service.submit(
             state.workspace(), "measure", LATENCY_JOB, request, model_id=entry.id, title=title, limits=LIMITS
